@@ -1,0 +1,51 @@
+# make check   set up, then prove that the versions agree
+# make test    set up, then run the whole test suite
+# Both need Python 3.10 to 3.13, pip and the network once; then neither.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup check test lint format record lock clean
+
+help:
+	@sed -n 's/^# \(make \)/\1/p' Makefile
+
+setup: $(READY)
+
+# Written last, so that an interrupted set-up is done again.
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "rnn-parity needs Python 3.10 to 3.13; name one: make PYTHON=python3.12" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+check: $(READY)
+	$(BIN)/rnn-parity check
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+format: $(READY)
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+record: $(READY)
+	$(BIN)/python -m recorded.record_all
+
+# After a change of dependencies in pyproject.toml.
+lock: $(READY)
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --extra dev --no-header \
+	  --output-file requirements.txt pyproject.toml
+
+clean:
+	rm -rf $(VENV) build *.egg-info

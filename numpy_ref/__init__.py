@@ -1,0 +1,1 @@
+"""The tutorial's programs in NumPy, back-propagation written by hand."""

@@ -1,0 +1,76 @@
+"""What the tests share: a process runner and one section's worth of data."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from rnn_parity import SECTIONS, Config, cases, weights
+
+SIZES = Config(
+    total_series_length=24,
+    truncated_backprop_length=4,
+    state_size=5,
+    num_classes=3,
+    echo_step=1,
+    batch_size=2,
+    num_layers=3,
+    learning_rate=0.1,
+    output_keep_prob=0.7,
+    dtype="float64",
+)
+
+
+def make_inputs(key, config=SIZES, seed=7, batches=2):
+    """Random inputs of any size for a section, as `cases.Inputs`."""
+    section = SECTIONS[key]
+    rng = np.random.RandomState(seed)
+    steps, rows = config.truncated_backprop_length, config.batch_size
+    shape = (batches, rows, steps)
+    masks, lengths = [None], None
+    if section.masks:
+        masks = cases.draw_masks(section, config, rng, batches)
+    if section.lengths:
+        lengths = rng.randint(0, steps + 1, shape[:2])
+    return cases.Inputs(
+        config=config,
+        params=weights.random_params(section, config, rng),
+        init_state=rng.normal(0.2, 0.6, section.state_shape(config)),
+        batches_x=rng.normal(0.3, 1.0, shape),
+        batches_y=rng.randint(0, config.num_classes, shape),
+        dropout_masks=masks[0],
+        training_masks=masks if section.masks else None,
+        sequence_length=lengths,
+    )
+
+
+def run_python(*arguments, **kwargs):
+    """Runs this interpreter; stdout and stderr as text, never raises."""
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        **kwargs,
+    )
+
+
+@pytest.fixture
+def run_cli():
+    """`rnn-parity` as a process of its own."""
+
+    def run(*arguments, before="", **kwargs):
+        code = (
+            f"{before}\nimport sys\nfrom rnn_parity.cli import main\n"
+            "main(sys.argv[1:])"
+        )
+        return run_python("-c", code, *arguments, **kwargs)
+
+    return run
+
+
+@pytest.fixture(params=list(SECTIONS))
+def key(request):
+    """Every section in turn."""
+    return request.param

@@ -1,0 +1,158 @@
+"""The command line, as a process."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+from conftest import run_python
+
+NO_TENSORFLOW = "import sys; sys.modules['tensorflow'] = None"
+QUICK = ("check", "--section", "s1", "--impl", "numpy_ref")
+
+
+def one_line(text):
+    assert text.count("\n") == 1, text
+    return text
+
+
+def test_help_imports_neither_tensorflow_nor_numpy():
+    code = (
+        "import sys\nfrom rnn_parity.cli import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "heavy = {'tensorflow', 'keras', 'tf_keras', 'numpy', 'matplotlib'}\n"
+        "sys.exit(','.join(sorted(heavy & set(sys.modules))) or 0)"
+    )
+    done = run_python("-c", code)
+    assert done.returncode == 0, done.stderr
+    assert "check" in done.stdout
+
+
+def test_the_console_script_is_installed():
+    done = subprocess.run(
+        [pathlib.Path(sys.executable).with_name("rnn-parity"), "--version"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "0.1.0" in done.stdout
+
+
+def test_check_prints_tables_and_says_that_all_agree(run_cli):
+    done = run_cli("check", "--section", "s1", "--case", "odd")
+    assert done.returncode == 0, done.stderr
+    assert "float32: worst error over 12 comparisons" in done.stdout
+    assert "float64: worst error over 12 comparisons" in done.stdout
+    assert done.stdout.splitlines()[-1] == "all 24 comparisons agree"
+    # Progress on stderr, and no word of TensorFlow's own.
+    assert all(
+        line.startswith("checking ") for line in done.stderr.splitlines()
+    ), done.stderr
+
+
+def test_numpy_is_checked_without_tensorflow(run_cli):
+    done = run_cli(*QUICK, before=NO_TENSORFLOW)
+    assert done.returncode == 0, done.stderr
+    assert "all 12 comparisons agree" in done.stdout
+
+
+def test_check_fails_with_1_and_names_the_first_rung(run_cli):
+    before = (
+        "from numpy_ref import s1_vanilla_rnn as s1\n"
+        "read_out = s1.EchoRNN.read_out\n"
+        "def wrong(self, states):\n"
+        "    logits, predictions = read_out(self, states)\n"
+        "    return logits, [p[:, ::-1] for p in predictions]\n"
+        "s1.EchoRNN.read_out = wrong\n"
+    )
+    done = run_cli(*QUICK, "--case", "odd", before=before)
+    assert done.returncode == 1
+    line = done.stdout.splitlines()[-2]
+    assert line.startswith("s1 float64 odd: numpy_ref against 1.15.5 differ")
+    assert "rung 'predictions', predictions[" in line
+    assert " against 0." in line
+    assert "6 of 6 comparisons differ" in done.stdout
+
+
+def test_json_holds_every_comparison(run_cli, tmp_path):
+    path = tmp_path / "check.json"
+    done = run_cli(*QUICK, "--json", path)
+    assert done.returncode == 0, done.stderr
+    written = json.loads(path.read_text())
+    assert written["agree"] is True
+    assert len(written["comparisons"]) == 12
+    assert written["environment"]["numpy"]
+    difference = written["comparisons"][0]["differences"][0]
+    assert difference["error"] <= difference["tolerance"]
+    assert [p.name for p in tmp_path.iterdir()] == ["check.json"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["check", "--section", "s0"], "unknown section 's0'"),
+        (["check", "--section", "s1_vanila"], "did you mean s1_vanilla_rnn?"),
+        (["check", "--dtype", "float16"], "unknown dtype 'float16'"),
+        (["check", "--case", "evn"], "unknown case 'evn'"),
+        (["check", "--impl", "jax"], "unknown implementation 'jax'"),
+        (["check", "--against", "1.15"], "did you mean 1.15.5?"),
+        (
+            ["check", "--impl", "tf2", "--against", "tf2", "--case"],
+            "requires an argument",
+        ),
+        (["chekc"], "No such command"),
+        (["check", "--tolerance", "1"], "No such option"),
+        (["check", "--json", "/no/such/folder/x.json"], "there is no folder"),
+        (["check", "--json", "."], "is a folder"),
+    ],
+)
+def test_misuse_is_one_line_and_exit_code_2(run_cli, arguments, words):
+    done = run_cli(*arguments)
+    assert done.returncode == 2
+    assert words in one_line(done.stderr)
+    assert done.stdout == ""
+
+
+def test_a_damaged_recorded_file_is_one_line(run_cli, tmp_path):
+    before = (
+        "import pathlib, shutil, recorded\n"
+        f"folder = pathlib.Path({str(tmp_path)!r})\n"
+        "for file in recorded.FOLDER.glob('s1*'):\n"
+        "    shutil.copy(file, folder)\n"
+        "recorded.FOLDER = folder\n"
+        "spoilt = folder / 's1_tf1.0.1.npz'\n"
+        "spoilt.write_bytes(spoilt.read_bytes()[:1000])\n"
+    )
+    done = run_cli(*QUICK, before=before)
+    assert done.returncode == 2
+    *progress, last = done.stderr.splitlines()
+    assert "s1_tf1.0.1.npz is damaged" in last
+    assert all(line.startswith("checking ") for line in progress)
+
+
+def test_ctrl_c_is_130_and_one_line(run_cli):
+    before = (
+        "from rnn_parity import check\n"
+        "def interrupted(comparison):\n    raise KeyboardInterrupt\n"
+        "check.run = interrupted\n"
+    )
+    done = run_cli(*QUICK, before=before)
+    assert done.returncode == 130
+    assert done.stderr.splitlines()[-1] == "rnn-parity: interrupted"
+    assert "Traceback" not in done.stderr
+
+
+def test_importing_a_version_prints_nothing():
+    code = (
+        "import numpy as np, rnn_parity\n"
+        "from conftest import SIZES, make_inputs\n"
+        "from rnn_parity import ladder\n"
+        "for version in rnn_parity.IMPLEMENTATIONS:\n"
+        "    contract = rnn_parity.load('s1', version)\n"
+        "    ladder.observe(contract, make_inputs('s1'), 'float64')\n"
+    )
+    done = run_python("-c", code, cwd=__file__.rpartition("/")[0])
+    assert done.returncode == 0, done.stderr
+    assert (done.stdout, done.stderr) == ("", "")

@@ -1,0 +1,42 @@
+"""Every mistake of the catalogue turns the suite red, where it should."""
+
+import pytest
+
+from rnn_parity import mistakes
+
+MADE = [
+    (name, key)
+    for name, mistake in mistakes.CATALOGUE.items()
+    for key in mistake.sections
+]
+
+
+@pytest.mark.parametrize("case", ["tutorial", "odd"])
+@pytest.mark.parametrize(("name", "key"), MADE)
+def test_the_suite_notices(name, key, case):
+    mistake = mistakes.CATALOGUE[name]
+    for dtype in mistake.dtypes:
+        measured = mistakes.measure(mistake, key, dtype, case)
+        assert measured.rung == mistake.rung, (
+            f"{name} in {key} ({dtype}, {case}) shows first at "
+            f"{measured.rung!r}, not at {mistake.rung!r}"
+        )
+
+
+def test_without_a_mistake_nothing_is_noticed(key):
+    right = mistakes.Mistake(
+        name="none",
+        explanation="nothing is wrong",
+        sections=(key,),
+        rung="one step",
+        apply=lambda echo_rnn: echo_rnn,
+    )
+    for dtype in right.dtypes:
+        assert mistakes.measure(right, key, dtype).rung is None
+
+
+def test_every_entry_explains_itself():
+    for mistake in mistakes.CATALOGUE.values():
+        assert len(mistake.explanation) < 90, mistake.name
+        assert mistake.explanation.endswith("."), mistake.name
+        assert mistake.sections, mistake.name

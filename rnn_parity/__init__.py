@@ -1,0 +1,16 @@
+"""TensorFlow 1 recurrent networks, three ways, proven equal.
+
+    import rnn_parity
+
+    config = rnn_parity.Config(dtype="float64")
+    section = rnn_parity.load("s1", "tf2")
+    section.forward(config, params, batch_x, init_state)
+
+Importing this package imports neither TensorFlow nor NumPy.
+"""
+
+from rnn_parity.config import Config
+from rnn_parity.errors import UserError
+from rnn_parity.sections import IMPLEMENTATIONS, SECTIONS, load
+
+__all__ = ["IMPLEMENTATIONS", "SECTIONS", "Config", "UserError", "load"]

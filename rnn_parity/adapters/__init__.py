@@ -1,0 +1,1 @@
+"""How each version answers `rnn_parity.contract`: one adapter for each."""
