@@ -28,7 +28,7 @@ check: $(READY)
 	$(BIN)/rnn-parity check
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup
 
 lint: $(READY)
 	$(BIN)/ruff check

@@ -39,6 +39,16 @@ def cross_entropy_gradient(logits, labels):
     return softmax(logits) - one_hot.astype(logits.dtype)
 
 
+def sequence_mask(lengths, steps):
+    """[B] -> bool [B, steps]: which steps come before a row's end."""
+    return np.arange(steps) < lengths[:, np.newaxis]
+
+
+def add_up(gradients):
+    """A list of {name: gradient}, one per step -> their sums, by name."""
+    return {name: sum(g[name] for g in gradients) for name in gradients[0]}
+
+
 class Adagrad:
     """TensorFlow 1's Adagrad, which starts at 0.1 and has no epsilon.
 

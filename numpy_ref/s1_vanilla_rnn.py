@@ -78,33 +78,26 @@ class EchoRNN:
 
     def read_out_gradients(self, states_series, logits_series, batchY):
         labels_series = np.unstack(batchY, axis=1)
-        gradients = {"W2": np.zeros_like(self.W2)}
-        gradients["b2"] = np.zeros_like(self.b2)
-        d_states_series = []
-        for state, logits, labels in zip(
-            states_series, logits_series, labels_series
-        ):
-            d_logits = (
-                ops.cross_entropy_gradient(logits, labels) / batchY.size
-            )
-            gradients["W2"] += state.T @ d_logits
-            gradients["b2"] += d_logits.sum(axis=0, keepdims=True)
-            d_states_series.append(d_logits @ self.W2.T)
-        return d_states_series, gradients
+        d_logits_series = [
+            ops.cross_entropy_gradient(logits, labels) / batchY.size
+            for logits, labels in zip(logits_series, labels_series)
+        ]
+        d_W2 = [s.T @ d for s, d in zip(states_series, d_logits_series)]
+        d_b2 = [d.sum(axis=0, keepdims=True) for d in d_logits_series]
+        d_states_series = [d @ self.W2.T for d in d_logits_series]
+        return d_states_series, {"W2": sum(d_W2), "b2": sum(d_b2)}
 
     def backward_pass(self, d_states_series):
-        gradients = {"W": np.zeros_like(self.W), "b": np.zeros_like(self.b)}
-        d_state = np.zeros_like(d_states_series[-1])
-        for d_output, (input_and_state, state) in zip(
-            reversed(d_states_series), reversed(self.tape)
-        ):
+        gradients = {"W": 0, "b": 0}
+        d_state = 0
+        steps_back = zip(reversed(d_states_series), reversed(self.tape))
+        for d_output, (input_and_state, state) in steps_back:
             d_state = d_output + d_state  # from above and from step t + 1
             d_inside = d_state * (1 - state * state)
             gradients["W"] += input_and_state.T @ d_inside
             gradients["b"] += d_inside.sum(axis=0, keepdims=True)
             d_state = d_inside @ self.W[1:].T
-        gradients["init_state"] = d_state
-        return gradients
+        return {**gradients, "init_state": d_state}
 
     def calculate_gradients(self, batchX, batchY, init_state):
         states_series, current_state = self.forward_pass(batchX, init_state)
@@ -119,12 +112,8 @@ class EchoRNN:
     # --- Running a training session ---
 
     def build_training(self):
-        self.variables = {
-            "W": self.W,
-            "b": self.b,
-            "W2": self.W2,
-            "b2": self.b2,
-        }
+        self.variables = {"W": self.W, "b": self.b}
+        self.variables.update(W2=self.W2, b2=self.b2)
         self.optimizer = ops.Adagrad(
             self.config.learning_rate, self.variables
         )

@@ -56,6 +56,16 @@ def run_python(*arguments, **kwargs):
     )
 
 
+def pytest_collection_modifyitems(items):
+    """Tests that share what the versions compute share a process."""
+    for item in items:
+        of = getattr(item, "callspec", None)
+        if of and "comparison" in of.params:
+            comparison = of.params["comparison"]
+            group = (comparison.section, comparison.dtype, comparison.case)
+            item.add_marker(pytest.mark.xdist_group(" ".join(group)))
+
+
 @pytest.fixture
 def run_cli():
     """`rnn-parity` as a process of its own."""

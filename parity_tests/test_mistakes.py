@@ -5,14 +5,14 @@ import pytest
 from rnn_parity import mistakes
 
 MADE = [
-    (name, key)
+    (name, key, case)
     for name, mistake in mistakes.CATALOGUE.items()
     for key in mistake.sections
+    for case in mistake.cases
 ]
 
 
-@pytest.mark.parametrize("case", ["tutorial", "odd"])
-@pytest.mark.parametrize(("name", "key"), MADE)
+@pytest.mark.parametrize(("name", "key", "case"), MADE)
 def test_the_suite_notices(name, key, case):
     mistake = mistakes.CATALOGUE[name]
     for dtype in mistake.dtypes:

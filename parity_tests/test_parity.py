@@ -56,3 +56,16 @@ def test_the_odd_case_has_no_two_sizes_alike():
         1,  # the depth of the input
     ]
     assert len(set(sizes)) == len(sizes)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("version", check.sections.IMPLEMENTATIONS)
+def test_static_and_dynamic_unrolling_agree(version, dtype):
+    """Sections 4 and 5 are one network; they share weights and data."""
+    static, dynamic = (
+        check.observation(key, "odd", dtype, version) for key in ("s4", "s5")
+    )
+    first = ladder.first_difference(
+        ladder.compare(dynamic, static, check.sections.SECTIONS["s5"], dtype)
+    )
+    assert first is None, f"dynamic and static differ first at {first}"

@@ -7,6 +7,7 @@ needs NumPy and no TensorFlow.
 
 import hashlib
 import json
+import math
 import pathlib
 
 import numpy as np
@@ -36,12 +37,26 @@ def read(path):
     """
     try:
         with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+            return _unflattened({n: archive[n] for n in archive.files})
     except FileNotFoundError:
         raise UserError(f"{path} is missing; {_RESTORE}") from None
     except Exception as error:  # zip, zlib and NumPy raise many kinds
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise UserError(f"{path} is damaged ({reason}); {_RESTORE}") from None
+
+
+def _unflattened(arrays):
+    """Undoes `flattened` of record.py; inputs are as they are."""
+    if "index" not in arrays:
+        return arrays
+    whole = {"provenance": arrays["provenance"]}
+    taken = dict.fromkeys(arrays, 0)
+    for name, dtype, shape in json.loads(str(arrays["index"])):
+        start = taken[dtype]
+        taken[dtype] += math.prod(shape)
+        part = arrays[dtype][start : taken[dtype]]
+        whole[name] = part.reshape(shape)
+    return whole
 
 
 _RESTORE = "restore it with git checkout, or record it again: make record"

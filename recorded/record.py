@@ -29,6 +29,7 @@ what this release calls it.
 """
 
 import collections
+import contextlib
 import hashlib
 import json
 import logging
@@ -43,6 +44,7 @@ import numpy as np
 RELEASES = ("0.12.1", "1.0.1", "1.15.5")
 SECTIONS = ("s1", "s2", "s3", "s4", "s5", "s6", "s7")
 CASES = ("tutorial", "odd")
+INPUTS = ("config", "seed", "init_state", "batches_x", "batches_y")
 # Further on in float32, genuine releases drift apart themselves.
 SNAPSHOT_STEPS = {"float32": 20, "float64": 200}
 GRAPH_SEED = 2016  # decides the masks of section 6 and nothing else
@@ -264,6 +266,8 @@ class Program:
             self.tf.expand_dims(self.batchX_placeholder, -1),
             sequence_length=self.lengths_placeholder,
             initial_state=init_state,
+            # Side by side, steps would draw their masks in any order.
+            parallel_iterations=1,
         )
 
     # Calculating loss.
@@ -459,17 +463,18 @@ def gradient_arrays(gradients, program, variables):
 
 
 def record_training(session, program, given, variables):
-    """Losses, masks, and the weights after SNAPSHOT_STEPS of the steps."""
+    """All losses; masks and weights as far as the dtype is judged."""
     arrays, losses, masks = {}, [], []
+    judged = SNAPSHOT_STEPS[program.dtype.name]
     state = given["init_state"]
     for batch in range(len(given["batches_x"])):
         feed = program.feed(given, batch, state)
         fetched = session.run(program.training_fetches(), feed_dict=feed)
         losses.append(fetched["loss"])
         state = np.array(fetched["current_state"])
-        if program.probe is not None:
+        if program.probe is not None and batch < judged:
             masks.append(find_masks(fetched["probe"], program.keep_prob))
-        if batch + 1 == SNAPSHOT_STEPS[program.dtype.name]:
+        if batch + 1 == judged:
             arrays.update(snapshot(session, program, variables, state, batch))
     arrays["losses"] = np.array(losses)
     if masks:
@@ -530,7 +535,7 @@ def packed(name, masks):
 
 
 def open_session(tf):
-    """One thread, so that the order of random draws is always the same."""
+    """One thread, so that sums and random draws keep their order."""
     return tf.Session(
         config=tf.ConfigProto(
             intra_op_parallelism_threads=1, inter_op_parallelism_threads=1
@@ -630,26 +635,64 @@ def read_inputs(path):
             inputs = {name: archive[name] for name in archive.files}
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
-    except Exception as error:  # a damaged zip raises all sorts
-        raise UserError(f"{path}: cannot be read ({error})") from None
-    missing = {"section", *(f"{case}/seed" for case in CASES)} - set(inputs)
-    if missing or str(inputs["section"]) not in SECTIONS:
+    except Exception:  # a damaged file raises all sorts
+        raise UserError(f"{path}: damaged, or not an npz file") from None
+    wanted = {f"{case}/{name}" for case in CASES for name in INPUTS}
+    if str(inputs.get("section")) not in SECTIONS or wanted - set(inputs):
         raise UserError(f"{path}: not the inputs of a section")
     return inputs
 
 
+def flattened(arrays):
+    """One vector per dtype and an index; `recorded.read` undoes it.
+
+    An archive member for every array would double the size of the file.
+    """
+    index, vectors = [], {}
+    for name in sorted(set(arrays) - {"provenance"}):
+        array = np.asarray(arrays[name])
+        index.append([name, array.dtype.name, array.shape])
+        vectors.setdefault(array.dtype.name, []).append(array.reshape(-1))
+    flat = {dtype: np.concatenate(parts) for dtype, parts in vectors.items()}
+    flat["index"] = np.array(json.dumps(index))
+    flat["provenance"] = arrays["provenance"]
+    return flat
+
+
 def write_outputs(path, arrays):
     """Whole or not at all: a half-written file never bears the name."""
-    partial = f"{path}.{os.getpid()}.partial"
+    partial = f"{path}.partial"
     try:
         with open(partial, "wb") as file:
-            np.savez_compressed(file, **arrays)
+            np.savez_compressed(file, **flattened(arrays))
         os.replace(partial, path)
     except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error})") from None
+        raise UserError(f"{path}: {error.strerror}") from None
     finally:
         if os.path.exists(partial):
             os.remove(partial)
+
+
+def check_folder(path):
+    """Before the work, not after it."""
+    folder = os.path.dirname(os.path.abspath(path))
+    if not os.path.isdir(folder):
+        raise UserError(f"{folder}: no such folder")
+
+
+@contextlib.contextmanager
+def native_stderr_closed():
+    """Releases that are not ours chatter past Python's own stderr."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def import_tensorflow():
@@ -658,11 +701,12 @@ def import_tensorflow():
     warnings.simplefilter("ignore")
     wanted = f"needs one of {', '.join(RELEASES)}"
     try:
-        import tensorflow as tf
-    except ImportError:
-        raise UserError(f"no TensorFlow here; {wanted}") from None
+        with native_stderr_closed():
+            import tensorflow as tf
+    except ImportError as error:
+        raise UserError(f"no TensorFlow ({error}); {wanted}") from None
     if tf.__version__ not in RELEASES:
-        raise UserError(f"TensorFlow {tf.__version__} here; {wanted}")
+        raise UserError(f"this is TensorFlow {tf.__version__}; {wanted}")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     return tf
 
@@ -670,8 +714,10 @@ def import_tensorflow():
 def main(arguments):
     if len(arguments) != 2:
         raise UserError("usage: record.py INPUTS.npz OUTPUT.npz")
-    inputs = read_inputs(arguments[0])
-    write_outputs(arguments[1], record_section(import_tensorflow(), inputs))
+    inputs_path, outputs_path = arguments
+    inputs = read_inputs(inputs_path)
+    check_folder(outputs_path)
+    write_outputs(outputs_path, record_section(import_tensorflow(), inputs))
 
 
 if __name__ == "__main__":

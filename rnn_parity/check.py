@@ -1,8 +1,13 @@
 """Which versions are held against which, and what came of it."""
 
+import concurrent.futures
 import dataclasses
 import functools
+import gc
 import itertools
+import multiprocessing
+import os
+import signal
 
 import recorded
 from rnn_parity import cases, ladder, sections
@@ -87,6 +92,62 @@ def _pairs(versions, others):
     return pairs + list(itertools.product(versions, recorded.RELEASES))
 
 
+def run_all(wanted, jobs=None):
+    """Runs comparisons side by side; yields them as they are done.
+
+    Those of one section, case and dtype stay together, since they share
+    what the versions compute.
+
+    Args:
+        wanted: a list of `Comparison`.
+        jobs: processes to use; the number of cores if None. With one, or
+            where one is enough, all runs in this process.
+
+    Yields:
+        (comparison, differences), group by group, in no set order.
+    """
+    groups = [list(group) for _, group in itertools.groupby(wanted, _group)]
+    jobs = min(jobs or os.cpu_count() or 1, len(groups))
+    needs_tensorflow = any({c.version, c.reference} & _SLOW for c in wanted)
+    if jobs == 1 or (len(groups) < _WORTH_A_PROCESS or not needs_tensorflow):
+        for comparison in wanted:
+            yield comparison, run(comparison)
+        return
+    # Forking a process that has TensorFlow's threads is not safe.
+    spawn = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(
+        jobs, spawn, _ignore_interrupts
+    ) as pool:
+        try:
+            running = [pool.submit(_run_group, group) for group in groups]
+            for done in concurrent.futures.as_completed(running):
+                yield from done.result()
+        except BaseException:
+            for future in running:
+                future.cancel()
+            for process in multiprocessing.active_children():
+                process.terminate()
+            raise
+
+
+_SLOW = {"legacy_v1", "tf2"}
+_WORTH_A_PROCESS = 4  # groups; starting TensorFlow takes some seconds
+
+
+def _group(comparison):
+    return comparison.section, comparison.dtype, comparison.case
+
+
+def _run_group(group):
+    return [(comparison, run(comparison)) for comparison in group]
+
+
+def _ignore_interrupts():
+    """Ctrl-C goes to every process; the first one ends the others."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.disable()  # building graphs makes garbage by the million; we exit soon
+
+
 def run(comparison):
     """All differences of one comparison, in the order of the ladder."""
     section = sections.SECTIONS[comparison.section]
@@ -166,9 +227,11 @@ def recorded_observation(key, case, dtype, release):
         of.under(f"{trained}/params"),
         of.under(f"{trained}/accumulators"),
     )
-    observed = ladder.rungs(
-        forward, of["loss"], of.under("gradients"), training
-    )
+    observed = {
+        **ladder.forward_rungs(forward),
+        **ladder.gradient_rungs(of["loss"], of.under("gradients")),
+        **ladder.training_rungs(training),
+    }
     if section.masks:
         predicting = (of[f"predict/{name}"] for name in Forward._fields)
         ladder.add_forward(observed, Forward(*predicting), "predicting: ")

@@ -110,7 +110,15 @@ def _section_keys(_context, _option, values):
     metavar="FILE",
     help="Also write every comparison to FILE.",
 )
-def check(section_keys, dtypes, cases, implementations, against, json_path):
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Processes to use; as many as there are cores by default.",
+)
+def check(
+    section_keys, dtypes, cases, implementations, against, json_path, jobs
+):
     """Prove that the versions of every section agree.
 
     Climbs one ladder (shapes, one step, states, logits, predictions, loss,
@@ -136,34 +144,30 @@ def check(section_keys, dtypes, cases, implementations, against, json_path):
     )
     if json_path:
         files.must_be_writable(json_path)
-    results = _climb(wanted)
+    results = _climb(wanted, jobs)
     _print_results(results)
     if json_path:
         _write_json(json_path, results)
     return DIFFERENT if any(r.first for r in results) else OK
 
 
-def _climb(wanted):
+def _climb(wanted, jobs):
     from rnn_parity import check as proof
     from rnn_parity import progress
     from rnn_parity.report import Result
 
+    found = {}
     with progress.steps(len(wanted), "checking") as advance:
-        results = []
-        for comparison in wanted:
+        for comparison, differences in proof.run_all(wanted, jobs):
             advance(str(comparison))
-            results.append(Result(comparison, proof.run(comparison)))
-    return results
+            found[comparison] = Result(comparison, differences)
+    return [found[comparison] for comparison in wanted]
 
 
 def _print_results(results):
-    from rich.console import Console
-
     from rnn_parity import report
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=100)
+    console = _console()
     for table in report.tables(results):
         console.print(table)
         console.print()
@@ -180,3 +184,92 @@ def _write_json(path, results):
 
     with files.atomic_write(path) as file:
         json.dump(report.as_json(results), file, indent=1)
+
+
+@cli.command()
+@click.option(
+    "--section",
+    "section_keys",
+    multiple=True,
+    callback=_section_keys,
+    metavar="SECTION",
+    help="Only mistakes that can be made in this section, measured there.",
+)
+def mistakes(section_keys):
+    """Print the catalogue of porting mistakes, each measured now.
+
+    Every mistake is made on purpose in NumPy's version of a section and
+    held against what TensorFlow 1.15.5 computed, in float32 and float64.
+    Needs no TensorFlow.
+    """
+    from rnn_parity import mistakes as catalogue
+    from rnn_parity import progress
+
+    listed = [
+        (mistake, _where(mistake, section_keys))
+        for mistake in catalogue.CATALOGUE.values()
+        if not section_keys or set(section_keys) & set(mistake.sections)
+    ]
+    rows = []
+    with progress.steps(len(listed), "measuring") as advance:
+        for mistake, key in listed:
+            advance(mistake.name)
+            rows.append(
+                [catalogue.measure(mistake, key, dtype) for dtype in DTYPES]
+            )
+    _console().print(_mistakes_table(rows))
+
+
+def _where(mistake, section_keys):
+    """The first section that was asked for and that it can be made in."""
+    return next(
+        key
+        for key in mistake.sections
+        if not section_keys or key in section_keys
+    )
+
+
+def _mistakes_table(rows):
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE, padding=(0, 1), show_lines=False)
+    table.caption = (
+        "error: the largest at that rung, at the odd sizes, in the first of "
+        "the sections; a tolerance after it: not visible in that dtype"
+    )
+    table.add_column("mistake", overflow="fold")
+    table.add_column("sections")
+    table.add_column("shows at")
+    for dtype in DTYPES:
+        table.add_column(dtype, justify="right")
+    for row in rows:
+        mistake = row[0].mistake
+        table.add_row(
+            f"{mistake.name}\n[dim]{mistake.explanation}[/]",
+            _span(mistake.sections),
+            mistake.rung,
+            *map(_error_cell, row),
+        )
+    return table
+
+
+def _span(keys):
+    """ "s3 to s7" for neighbours, "s1" for one."""
+    return keys[0] if len(keys) == 1 else f"{keys[0]} to {keys[-1]}"
+
+
+def _error_cell(measured):
+    error = f"{measured.error:.0e}"
+    if measured.rung is None:
+        return f"[dim]{error} (≤{measured.tolerance:.0e})[/]"
+    return error
+
+
+def _console():
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        return Console(highlight=False, width=100)
+    return console

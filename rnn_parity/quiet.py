@@ -14,6 +14,7 @@ import os
 import pathlib
 import sys
 import tempfile
+import warnings
 
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
@@ -57,3 +58,4 @@ else:
         import tensorflow as tf
     _silence_absl(pathlib.Path(tf.__file__).parent)
     tf.get_logger().setLevel("ERROR")
+    warnings.filterwarnings("ignore", message=".*tf.nn.rnn_cell.* is depre")

@@ -82,6 +82,50 @@ SECTIONS = {
             cell=None,
             state="single",
         ),
+        Section(
+            key="s2",
+            module="s2_rnn_api",
+            title="The RNN API",
+            cell="rnn/basic_rnn_cell",
+            state="single",
+        ),
+        Section(
+            key="s3",
+            module="s3_lstm",
+            title="LSTM",
+            cell="rnn/basic_lstm_cell",
+            state="pair",
+        ),
+        Section(
+            key="s4",
+            module="s4_multilayer_lstm",
+            title="Multi-layer LSTM",
+            cell="rnn/multi_rnn_cell/cell_{layer}/lstm_cell",
+            state="stack",
+        ),
+        Section(
+            key="s5",
+            module="s5_dynamic_rnn",
+            title="Dynamic RNN",
+            cell="rnn/multi_rnn_cell/cell_{layer}/lstm_cell",
+            state="stack",
+        ),
+        Section(
+            key="s6",
+            module="s6_dropout",
+            title="Dropout",
+            cell="rnn/multi_rnn_cell/cell_{layer}/lstm_cell",
+            state="stack",
+            masks=True,
+        ),
+        Section(
+            key="s7",
+            module="s7_sequence_length",
+            title="Sequences of different lengths",
+            cell="rnn/multi_rnn_cell/cell_{layer}/lstm_cell",
+            state="stack",
+            lengths=True,
+        ),
     )
 }
 

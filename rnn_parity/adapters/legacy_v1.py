@@ -1,10 +1,9 @@
 """The contract for `legacy_v1`: graphs and sessions."""
 
-import functools
-
 import numpy as np
 
-from rnn_parity.adapters import packing
+from rnn_parity.adapters import legacy_dropout, packing
+from rnn_parity.adapters.legacy_network import Network
 from rnn_parity.contract import Training
 from rnn_parity.quiet import tf as tf2
 
@@ -19,54 +18,54 @@ class Adapter:
     def __init__(self, section, echo_rnn):
         self.section = section
         self.echo_rnn = echo_rnn
-        self._network = functools.lru_cache(_GRAPHS_KEPT)(self._build)
+        self._graph = packing.Cache(self._build, _GRAPHS_KEPT, Network.close)
 
-    def _build(self, config):
+    def _build(self, config, with_masks):
+        echo_rnn = self.echo_rnn
+        if with_masks:
+            echo_rnn = legacy_dropout.taking_masks(echo_rnn)
         with tf.Graph().as_default():
-            return Network(self.echo_rnn(config))
+            return Network(echo_rnn(config))
+
+    def _network(self, config, params, extras):
+        network = self._graph(config, "dropout_masks" in extras)
+        network.restore(params)
+        return network
 
     def forward(self, config, params, batch_x, init_state, **extras):
-        network = self._network(config)
-        network.restore(params)
-        echo_rnn = network.echo_rnn
-        return packing.forward(
-            config,
-            *echo_rnn.session.run(
-                [
-                    echo_rnn.states_series,
-                    echo_rnn.current_state,
-                    echo_rnn.logits_series,
-                    echo_rnn.predictions_series,
-                ],
-                network.feed(batch_x, self._state(init_state), **extras),
-            ),
-        )
+        extras = packing.complete(self.section, extras, batch_x)
+        network = self._network(config, params, extras)
+        feed = network.feed(batch_x, self._state(init_state), extras)
+        if self.section.masks:
+            feed[network.echo_rnn.training] = "dropout_masks" in extras
+        return packing.forward(config, *network.run(network.forward, feed))
 
     def loss_and_gradients(
         self, config, params, batch_x, batch_y, init_state, **extras
     ):
-        network = self._network(config)
-        network.restore(params)
-        feed = network.feed(batch_x, self._state(init_state), **extras)
+        extras = packing.complete(self.section, extras, batch_x)
+        network = self._network(config, params, extras)
+        feed = network.feed(batch_x, self._state(init_state), extras)
         feed[network.echo_rnn.batchY_placeholder] = batch_y
-        loss, gradients = network.echo_rnn.session.run(
-            [network.echo_rnn.total_loss, network.gradients], feed
-        )
+        if self.section.masks:
+            feed[network.echo_rnn.training] = True
+        total_loss = network.echo_rnn.total_loss
+        loss, gradients = network.run([total_loss, network.gradients], feed)
         gradients["init_state"] = np.asarray(gradients["init_state"])
         return np.asarray(loss), gradients
 
     def train(
         self, config, params, batches_x, batches_y, init_state, **extras
     ):
-        network = self._network(config)
-        network.restore(params)
+        extras = packing.complete(self.section, extras, batches_x)
+        network = self._network(config, params, extras)
         losses, final_state = network.echo_rnn.train_epoch(
             packing.whole_series(batches_x),
             packing.whole_series(batches_y),
             self._state(init_state),
             **extras,
         )
-        trained, accumulators = network.echo_rnn.session.run(
+        trained, accumulators = network.run(
             [network.variables, network.accumulators]
         )
         return Training(
@@ -74,47 +73,7 @@ class Adapter:
         )
 
     def _state(self, init_state):
-        return packing.section_state(self.section, init_state)
-
-
-class Network:
-    """A built section with what the contract needs around it."""
-
-    def __init__(self, echo_rnn):
-        self.echo_rnn = echo_rnn
-        self.graph = tf.get_default_graph()
-        self.variables = {v.op.name: v for v in tf.trainable_variables()}
-        self.accumulators = {
-            name: echo_rnn.optimizer.get_slot(variable, "accumulator")
-            for name, variable in self.variables.items()
-        }
-        slots = list(self.accumulators.values())
-        self._restore = [tf.variables_initializer(slots)]
-        self._restore += [v.initializer for v in self.variables.values()]
-
-    @functools.cached_property
-    def gradients(self):
-        """Of the loss: by variable name, and of the initial state."""
-        sources = {**self.variables, "init_state": self.echo_rnn.init_state}
-        with self.graph.as_default():
-            flat = tf.gradients(
-                self.echo_rnn.total_loss, tf.nest.flatten(sources)
-            )
-        return tf.nest.pack_sequence_as(sources, flat)
-
-    def restore(self, params):
-        """Puts the weights in place and the accumulators back to 0.1."""
-        self.echo_rnn.session.run(
-            self._restore,
-            {
-                variable.initializer.inputs[1]: params[name]
-                for name, variable in self.variables.items()
-            },
+        """Section 3 has two placeholders in an LSTMStateTuple."""
+        return (
+            tuple(init_state) if self.section.state == "pair" else init_state
         )
-
-    def feed(self, batch_x, init_state):
-        """The feed_dict of one batch, without labels."""
-        return {
-            self.echo_rnn.batchX_placeholder: batch_x,
-            self.echo_rnn.init_state: init_state,
-        }

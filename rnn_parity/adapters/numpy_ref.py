@@ -20,9 +20,11 @@ class Adapter:
         return network
 
     def forward(self, config, params, batch_x, init_state, **extras):
+        extras = packing.complete(self.section, extras, batch_x)
         network = self._network(config, params)
-        state = packing.section_state(self.section, init_state)
-        outputs, final_state = network.forward_pass(batch_x, state, **extras)
+        outputs, final_state = network.forward_pass(
+            batch_x, init_state, **extras
+        )
         logits, predictions = network.read_out(outputs)
         return packing.forward(
             config, outputs, final_state, logits, predictions
@@ -31,27 +33,27 @@ class Adapter:
     def loss_and_gradients(
         self, config, params, batch_x, batch_y, init_state, **extras
     ):
+        extras = packing.complete(self.section, extras, batch_x)
         network = self._network(config, params)
-        state = packing.section_state(self.section, init_state)
         loss, gradients, _ = network.calculate_gradients(
-            batch_x, batch_y, state, **extras
+            batch_x, batch_y, init_state, **extras
         )
-        gradients["init_state"] = np.asarray(gradients["init_state"])
         return np.asarray(loss), gradients
 
     def train(
         self, config, params, batches_x, batches_y, init_state, **extras
     ):
+        extras = packing.complete(self.section, extras, batches_x)
         network = self._network(config, params)
         losses, final_state = network.train_epoch(
             packing.whole_series(batches_x),
             packing.whole_series(batches_y),
-            packing.section_state(self.section, init_state),
+            init_state,
             **extras,
         )
         return Training(
             np.asarray(losses),
-            np.asarray(final_state),
+            final_state,
             network.variables,
             network.optimizer.accumulators,
         )

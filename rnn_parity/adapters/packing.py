@@ -1,8 +1,31 @@
 """Between the contract's arrays and the shapes that a section works in."""
 
+import collections
+
 import numpy as np
 
 from rnn_parity.contract import Forward
+
+
+class Cache:
+    """Keeps the results of `make(*key)` for the keys asked for last.
+
+    `drop(result)` is called with a result that has to go.
+    """
+
+    def __init__(self, make, size, drop=lambda result: None):
+        self.make = make
+        self.size = size
+        self.drop = drop
+        self.results = collections.OrderedDict()
+
+    def __call__(self, *key):
+        if key not in self.results:
+            self.results[key] = self.make(*key)
+        self.results.move_to_end(key)
+        if len(self.results) > self.size:
+            self.drop(self.results.popitem(last=False)[1])
+        return self.results[key]
 
 
 def series(value, config):
@@ -29,6 +52,15 @@ def whole_series(batches):
     return np.concatenate(list(batches), axis=1)
 
 
-def section_state(section, init_state):
-    """The state as a section takes it: two arrays where it has two."""
-    return tuple(init_state) if section.state == "pair" else init_state
+def complete(section, extras, batches_x):
+    """All steps count where a section takes lengths and none are given."""
+    if section.lengths and "sequence_length" not in extras:
+        *rows, steps = batches_x.shape
+        full = np.full(rows, steps, np.int32)
+        return {**extras, "sequence_length": full}
+    return extras
+
+
+def loss_extras(extras):
+    """Of the arguments that only some sections take, those of the loss."""
+    return {k: v for k, v in extras.items() if k == "sequence_length"}

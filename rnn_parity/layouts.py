@@ -1,0 +1,106 @@
+"""Recurrent weights between TensorFlow 1's layout and Keras'. NumPy only.
+
+I inputs, H units. TensorFlow 1 keeps one kernel for the input above the
+state, Keras two; an LSTM's gates lie side by side in the columns:
+
+                 kernel           recurrent_kernel   bias    gates
+    TensorFlow 1 [I + H, 4 H]                        [4 H]   i, j, f, o
+    Keras        [I, 4 H]         [H, 4 H]           [4 H]   i, f, j, o
+
+(Keras writes c for j.) TensorFlow 1 adds `forget_bias` to f whenever the
+cell runs, Keras has it in the bias: moving a bias there adds it once, moving
+it back subtracts it. Gradients and an optimizer's accumulators have the same
+layout and no such constant: convert them with `forget_bias=0.0`.
+"""
+
+import numpy as np
+
+FORGET_BIAS = 1.0
+
+
+def simple_rnn_to_keras(kernel, bias):
+    """(kernel, bias) -> (kernel, recurrent_kernel, bias)."""
+    return (*_split_kernel(kernel, units=len(bias)), bias)
+
+
+def simple_rnn_from_keras(kernel, recurrent_kernel, bias):
+    """(kernel, recurrent_kernel, bias) -> (kernel, bias)."""
+    return np.concatenate([kernel, recurrent_kernel]), bias
+
+
+def lstm_to_keras(kernel, bias, forget_bias=FORGET_BIAS):
+    """(kernel, bias) -> (kernel, recurrent_kernel, bias)."""
+    units = len(bias) // 4
+    kernels = _split_kernel(_swap_gates(kernel), units)
+    return (*kernels, _add_to_forget_gate(_swap_gates(bias), forget_bias))
+
+
+def lstm_from_keras(kernel, recurrent_kernel, bias, forget_bias=FORGET_BIAS):
+    """(kernel, recurrent_kernel, bias) -> (kernel, bias)."""
+    kernel = np.concatenate([kernel, recurrent_kernel])
+    bias = _add_to_forget_gate(bias, -forget_bias)
+    return _swap_gates(kernel), _swap_gates(bias)
+
+
+def to_keras(section, values, forget_bias=FORGET_BIAS):
+    """{TensorFlow 1 name: array} -> the arrays in Keras' order.
+
+    Every cell becomes kernel, recurrent_kernel and bias; arrays that belong
+    to no cell stay as they are.
+
+    Args:
+        section: a record of `rnn_parity.sections`.
+        values: {name: array}, a cell's "/kernel" before its "/bias".
+        forget_bias: 0.0 for gradients and accumulators.
+    """
+    arrays = []
+    for name, value in values.items():
+        if name.endswith("/kernel"):
+            bias = values[name.removesuffix("kernel") + "bias"]
+            if section.state == "single":
+                arrays += simple_rnn_to_keras(value, bias)
+            else:
+                arrays += lstm_to_keras(value, bias, forget_bias)
+        elif not name.endswith("/bias"):
+            arrays.append(value)
+    return arrays
+
+
+def from_keras(section, config, arrays, forget_bias=FORGET_BIAS):
+    """Arrays in Keras' order -> {TensorFlow 1 name: array}.
+
+    The way back from `to_keras`; `config` says how many layers there are.
+    """
+    arrays = iter(arrays)
+    values = {}
+    for name in section.param_shapes(config):
+        if name.endswith("/kernel"):
+            cell = [next(arrays) for _ in range(3)]
+            bias_name = name.removesuffix("kernel") + "bias"
+            if section.state == "single":
+                both = simple_rnn_from_keras(*cell)
+            else:
+                both = lstm_from_keras(*cell, forget_bias)
+            values[name], values[bias_name] = both
+        elif not name.endswith("/bias"):
+            values[name] = next(arrays)
+    return values
+
+
+def _split_kernel(kernel, units):
+    """[I + H, columns] -> [I, columns] and [H, columns]."""
+    return kernel[:-units], kernel[-units:]
+
+
+def _swap_gates(value):
+    """Exchanges the two gates in the middle of the last axis."""
+    first, second, third, fourth = np.split(value, 4, axis=-1)
+    return np.concatenate([first, third, second, fourth], axis=-1)
+
+
+def _add_to_forget_gate(bias, value):
+    """A copy of a bias in Keras' layout, `value` added to its gate f."""
+    units = len(bias) // 4
+    bias = np.array(bias)
+    bias[units : 2 * units] += value
+    return bias
