@@ -1,6 +1,7 @@
 # make check   set up, then prove that the versions agree
 # make test    set up, then run the whole test suite
-# Both need Python 3.10 to 3.13, pip and the network once; then neither.
+# make bench   set up, then time training steps, TensorFlow 1 against 2
+# All need Python 3.10 to 3.13, and pip and the network the first time.
 
 PYTHON ?= python3
 VENV := .venv
@@ -8,7 +9,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test lint format record lock clean
+.PHONY: help setup check test bench lint format record lock clean
 
 help:
 	@sed -n 's/^# \(make \)/\1/p' Makefile
@@ -29,6 +30,9 @@ check: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup
+
+bench: $(READY)
+	$(BIN)/python -m pytest benchmarks --benchmark-columns=min,median,iqr,rounds --benchmark-sort=name
 
 lint: $(READY)
 	$(BIN)/ruff check
