@@ -1,9 +1,12 @@
 """The command line, as a process."""
 
 import json
+import os
 import pathlib
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from conftest import run_python
@@ -156,3 +159,62 @@ def test_importing_a_version_prints_nothing():
     done = run_python("-c", code, cwd=__file__.rpartition("/")[0])
     assert done.returncode == 0, done.stderr
     assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_mistakes_are_listed_with_their_sizes(run_cli):
+    done = run_cli("mistakes", "--section", "s7", before=NO_TENSORFLOW)
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines()]
+    lines = {row[0]: row[1:] for row in rows if row}
+    section, rung, *errors = lines["outputs_held_past_the_end"]
+    assert (section, rung) == ("s7", "states")
+    assert all(0.01 < float(error) < 10 for error in errors)
+    assert len(errors) == 2
+    hidden = lines["learning_rate_not_rounded"]
+    assert hidden[-2].startswith("(")
+    assert not hidden[-1].startswith("(")
+    assert "dropout_scale_missing" not in lines
+    assert "The last output is repeated" in done.stdout
+
+
+WITH_PROCESSES = ("check", "--section", "s1", "--jobs", "2")
+
+
+def test_many_processes_find_what_one_finds(run_cli):
+    outputs = [
+        run_cli("check", "--section", "s1", "--jobs", jobs).stdout
+        for jobs in ("1", "2")
+    ]
+    assert outputs[0] == outputs[1]
+    assert "all 48 comparisons agree" in outputs[0]
+
+
+def test_ctrl_c_ends_all_processes_with_one_line():
+    code = "from rnn_parity.cli import main\nimport sys\nmain(sys.argv[1:])"
+    running = subprocess.Popen(
+        [sys.executable, "-c", code, *WITH_PROCESSES, "--section", "s4"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    first = running.stderr.readline()
+    assert first.startswith("checking ")
+    os.killpg(running.pid, signal.SIGINT)  # as a terminal does
+    stdout, stderr = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert "Traceback" not in stderr
+    assert stderr.splitlines()[-1] == "rnn-parity: interrupted"
+    assert stdout == ""
+    assert ended(running.pid)
+
+
+def ended(group, seconds=30):
+    """Whether no process of the group is left, in a while."""
+    for _ in range(10 * seconds):
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.1)
+    return False

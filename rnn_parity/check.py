@@ -123,8 +123,6 @@ def run_all(wanted, jobs=None):
             for done in concurrent.futures.as_completed(running):
                 yield from done.result()
         except BaseException:
-            for future in running:
-                future.cancel()
             for process in multiprocessing.active_children():
                 process.terminate()
             raise

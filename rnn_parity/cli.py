@@ -235,14 +235,15 @@ def _mistakes_table(rows):
 
     table = Table(box=box.SIMPLE, padding=(0, 1), show_lines=False)
     table.caption = (
-        "error: the largest at that rung, at the odd sizes, in the first of "
-        "the sections; a tolerance after it: not visible in that dtype"
+        "The largest error on that rung, at the odd sizes, in the first of "
+        "the sections; in brackets where it is within tolerance."
     )
     table.add_column("mistake", overflow="fold")
-    table.add_column("sections")
-    table.add_column("shows at")
+    table.caption_justify = "left"
+    table.add_column("sections", no_wrap=True)
+    table.add_column("shows at", no_wrap=True)
     for dtype in DTYPES:
-        table.add_column(dtype, justify="right")
+        table.add_column(dtype, justify="right", no_wrap=True)
     for row in rows:
         mistake = row[0].mistake
         table.add_row(
@@ -262,7 +263,7 @@ def _span(keys):
 def _error_cell(measured):
     error = f"{measured.error:.0e}"
     if measured.rung is None:
-        return f"[dim]{error} (≤{measured.tolerance:.0e})[/]"
+        return f"[dim]({error})[/]"
     return error
 
 

@@ -51,7 +51,6 @@ class Measured:
         rung: the first rung that differs, or None if none does.
         error: the largest error on that rung (on the rung where it should
             show, if none differs).
-        tolerance: what the rung allows.
     """
 
     mistake: Mistake
@@ -59,7 +58,6 @@ class Measured:
     dtype: str
     rung: str | None
     error: float
-    tolerance: float
 
 
 CATALOGUE = {}
@@ -103,14 +101,7 @@ def measure(mistake, key, dtype, case="odd"):
     worst = max(
         (d for d in differences if d.rung == rung), key=lambda d: d.error
     )
-    return Measured(
-        mistake,
-        key,
-        dtype,
-        first and first.rung,
-        worst.error,
-        worst.tolerance,
-    )
+    return Measured(mistake, key, dtype, first and first.rung, worst.error)
 
 
 def _differences(mistake, key, dtype, case, training):
