@@ -94,7 +94,7 @@ def make(mistake, section):
 def measure(mistake, key, dtype, case="odd"):
     """Holds a mistake against what TensorFlow 1.15.5 computed."""
     differences = _differences(mistake, key, dtype, case, training=False)
-    if not any(not d.agrees for d in differences):
+    if all(d.agrees for d in differences):
         differences = _differences(mistake, key, dtype, case, training=True)
     first = ladder.first_difference(differences)
     rung = first.rung if first else mistake.rung
