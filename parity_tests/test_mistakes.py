@@ -1,5 +1,7 @@
 """Every mistake of the catalogue turns the suite red, where it should."""
 
+import pathlib
+
 import pytest
 
 from rnn_parity import mistakes
@@ -40,3 +42,8 @@ def test_every_entry_explains_itself():
         assert len(mistake.explanation) < 90, mistake.name
         assert mistake.explanation.endswith("."), mistake.name
         assert mistake.sections, mistake.name
+
+
+def test_the_readme_counts_the_catalogue():
+    readme = pathlib.Path(__file__).parent.parent / "README.md"
+    assert f"each of {len(mistakes.CATALOGUE)} porting" in readme.read_text()

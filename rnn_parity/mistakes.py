@@ -541,6 +541,13 @@ _of_dropout(
 )(_in_masks(lambda scales, keep: (scales > 0) / scales.dtype.type(1 - keep)))
 
 _of_dropout(
+    "keep_prob_rounded",
+    "A float keep probability goes through float32, as in 1.15.5.",
+    dtypes=("float64",),
+    cases=("odd",),  # 0.5 is exact
+)(_in_masks(lambda scales, keep: scales * (keep / float(np.float32(keep)))))
+
+_of_dropout(
     "mask_shared_over_time",
     "One mask for all steps, as Keras' own cells keep it.",
     rung="states",

@@ -9,7 +9,7 @@ _SECONDS_BETWEEN_LINES = 5.0
 
 @contextlib.contextmanager
 def steps(total, title):
-    """Gives a function to call with a few words at the start of each step."""
+    """Gives a function to call with a few words at each step."""
     if sys.stderr.isatty():
         with _bar(total, title) as advance:
             yield advance
@@ -37,10 +37,10 @@ def _bar(total, title):
         started = []
 
         def advance(description):
+            started.append(description)
             shown.update(
                 task, description=description, completed=len(started)
             )
-            started.append(description)
 
         yield advance
 
