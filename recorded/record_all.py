@@ -132,4 +132,5 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except UserError as error:
-        sys.exit(f"make record: error: {error}")
+        print(f"make record: error: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -11,6 +11,7 @@ import signal
 
 import recorded
 from rnn_parity import cases, ladder, sections
+from rnn_parity.config import DTYPES
 from rnn_parity.contract import Forward, Training
 from rnn_parity.errors import UserError
 
@@ -45,16 +46,16 @@ class Comparison:
 
 def comparisons(
     section_keys=None,
-    dtypes=("float32", "float64"),
-    case_names=tuple(cases.CASES),
+    dtypes=DTYPES,
+    case_names=None,
     versions=sections.IMPLEMENTATIONS,
     against=(),
 ):
     """Each pair of versions, and each version against each release.
 
     Args:
-        section_keys: sections by name; all of them if None.
-        dtypes, case_names: what to run.
+        section_keys, case_names: by name; all of them if None.
+        dtypes: what to run.
         versions: the versions that are examined.
         against: keep only comparisons with one of these versions or
             releases on either side; all if empty.
@@ -62,10 +63,15 @@ def comparisons(
     Raises:
         UserError: a name is not known, or nothing is left to compare.
     """
-    names = [*sections.IMPLEMENTATIONS, *recorded.RELEASES]
-    for name in against:
-        if name not in names:
-            raise UserError(sections.unknown("reference", name, names))
+    references = [*sections.IMPLEMENTATIONS, *recorded.RELEASES]
+    case_names = case_names or tuple(cases.CASES)
+    for kind, names, known in (
+        ("reference", against, references),
+        ("case", case_names, list(cases.CASES)),
+    ):
+        for name in names:
+            if name not in known:
+                raise UserError(sections.unknown(kind, name, known))
     keys = [sections.find(k).key for k in section_keys or sections.SECTIONS]
     others = set(versions) | set(against) - set(recorded.RELEASES)
     wanted = [

@@ -5,11 +5,10 @@ import sys
 import click
 
 from rnn_parity import sections
+from rnn_parity.config import DTYPES
 from rnn_parity.errors import UserError
 
 OK, DIFFERENT, MISUSE, INTERRUPTED = 0, 1, 2, 130
-CASES = ("tutorial", "odd")
-DTYPES = ("float32", "float64")
 
 
 def main(arguments=None):
@@ -84,7 +83,6 @@ def _section_keys(_context, _option, values):
     "--case",
     "cases",
     multiple=True,
-    callback=_names(CASES),
     metavar="CASE",
     help="Only the tutorial's sizes (tutorial) or the odd ones (odd).",
 )
@@ -138,7 +136,7 @@ def check(
     wanted = proof.comparisons(
         section_keys or None,
         dtypes or DTYPES,
-        cases or CASES,
+        cases or None,
         implementations or sections.IMPLEMENTATIONS,
         against,
     )

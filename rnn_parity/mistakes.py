@@ -15,6 +15,8 @@ import numpy as np
 
 from numpy_ref import cells, ops
 from rnn_parity import check, contract, ladder, sections
+from rnn_parity.cases import CASES
+from rnn_parity.config import DTYPES
 
 EVERY = tuple(sections.SECTIONS)
 LSTMS = tuple(k for k, s in sections.SECTIONS.items() if s.state != "single")
@@ -39,8 +41,8 @@ class Mistake:
     sections: tuple
     rung: str
     apply: Callable
-    dtypes: tuple = ("float32", "float64")
-    cases: tuple = ("tutorial", "odd")
+    dtypes: tuple = DTYPES
+    cases: tuple = tuple(CASES)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,8 +70,8 @@ def _mistake(
     rung,
     explanation,
     of=EVERY,
-    dtypes=("float32", "float64"),
-    cases=("tutorial", "odd"),
+    dtypes=DTYPES,
+    cases=tuple(CASES),
 ):
     def register(apply):
         CATALOGUE[name] = Mistake(
