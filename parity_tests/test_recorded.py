@@ -40,12 +40,20 @@ def test_all_of_it_stays_small():
 
 
 def test_200_steps_are_recorded_in_both_dtypes(key):
+    shapes = {
+        case.name: SECTIONS[key].param_shapes(case.config)
+        for case in cases.CASES.values()
+    }
     for release in recorded.RELEASES:
         arrays = recorded.read(recorded.release_path(SECTIONS[key], release))
         for case in cases.CASES:
             for dtype in ("float32", "float64"):
                 losses = arrays[f"{case}/{dtype}/losses"]
                 assert losses.shape == (200,)
+                of = recorded.Case(None, arrays, f"{case}/{dtype}/step200/")
+                names = set(of.under("params"))
+                assert names == set(of.under("accumulators"))
+                assert names == set(shapes[case])
                 assert losses.dtype == dtype
                 assert np.isfinite(losses).all()
 

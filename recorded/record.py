@@ -46,7 +46,7 @@ SECTIONS = ("s1", "s2", "s3", "s4", "s5", "s6", "s7")
 CASES = ("tutorial", "odd")
 INPUTS = ("config", "seed", "init_state", "batches_x", "batches_y")
 # Further on in float32, genuine releases drift apart themselves.
-SNAPSHOT_STEPS = {"float32": 20, "float64": 200}
+SNAPSHOT_STEPS = {"float32": (20, 200), "float64": (200,)}
 GRAPH_SEED = 2016  # decides the masks of section 6 and nothing else
 
 # What 1.2 and later call a part of a name, and what the release calls it.
@@ -463,18 +463,18 @@ def gradient_arrays(gradients, program, variables):
 
 
 def record_training(session, program, given, variables):
-    """All losses; masks and weights as far as the dtype is judged."""
+    """All losses, weights at SNAPSHOT_STEPS, masks up to the first."""
     arrays, losses, masks = {}, [], []
-    judged = SNAPSHOT_STEPS[program.dtype.name]
+    snapshots = SNAPSHOT_STEPS[program.dtype.name]
     state = given["init_state"]
     for batch in range(len(given["batches_x"])):
         feed = program.feed(given, batch, state)
         fetched = session.run(program.training_fetches(), feed_dict=feed)
         losses.append(fetched["loss"])
         state = np.array(fetched["current_state"])
-        if program.probe is not None and batch < judged:
+        if program.probe is not None and batch < snapshots[0]:
             masks.append(find_masks(fetched["probe"], program.keep_prob))
-        if batch + 1 == judged:
+        if batch + 1 in snapshots:
             arrays.update(snapshot(session, program, variables, state, batch))
     arrays["losses"] = np.array(losses)
     if masks:
