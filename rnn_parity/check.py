@@ -3,7 +3,6 @@
 import concurrent.futures
 import dataclasses
 import functools
-import gc
 import itertools
 import multiprocessing
 import os
@@ -114,8 +113,8 @@ def run_all(wanted, jobs=None):
     """
     groups = [list(group) for _, group in itertools.groupby(wanted, _group)]
     jobs = min(jobs or os.cpu_count() or 1, len(groups))
-    needs_tensorflow = any({c.version, c.reference} & _SLOW for c in wanted)
-    if jobs == 1 or (len(groups) < _WORTH_A_PROCESS or not needs_tensorflow):
+    slow = any({c.version, c.reference} & _SLOW for c in wanted)
+    if jobs == 1 or not slow or len(groups) < _WORTH_A_PROCESS:
         for comparison in wanted:
             yield comparison, run(comparison)
         return
@@ -149,7 +148,6 @@ def _run_group(group):
 def _ignore_interrupts():
     """Ctrl-C goes to every process; the first one ends the others."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    gc.disable()  # building graphs makes garbage by the million; we exit soon
 
 
 def run(comparison):
