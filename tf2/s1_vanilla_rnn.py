@@ -4,15 +4,21 @@
     logits_t = s_t W2 + b2                       [B, C]
     total_loss = mean of -log softmax(logits_t)[label_t], steps and rows
 
-B rows, T steps, H units, C classes. Placeholders became arguments.
+B rows, T steps, H units, C classes. Placeholders became arguments. The one
+product of TensorFlow 1 is the sum of two, x_t W_input + s_{t-1} W_state: the
+first needs no state, so one call does it for all steps.
 """
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from tf2.unroll import Split, unroll
+
 
 class EchoRNN:
+    unrolling = "dynamic"  # or "static", or steps per turn of the loop
+
     # --- Variables and placeholders ---
 
     def __init__(self, config):
@@ -35,39 +41,33 @@ class EchoRNN:
     # --- Forward pass ---
 
     def forward_pass(self, batchX, init_state):
-        inputs_series = tf.unstack(batchX, axis=1)
-        current_state = init_state
-        states_series = []
-        for current_input in inputs_series:
-            current_input = tf.reshape(current_input, [-1, 1])
-            input_and_state_concatenated = tf.concat(
-                [current_input, current_state], 1
-            )  # [B, 1 + H]
-            current_state = tf.tanh(
-                tf.matmul(input_and_state_concatenated, self.W) + self.b
-            )  # [B, H]
-            states_series.append(current_state)
+        inputs_series = tf.expand_dims(batchX, -1)  # [B, T, 1]
+        W_input, W_state = self.W[:1], self.W[1:]
+
+        def transform(inputs):
+            return tf.tensordot(inputs, W_input, 1) + self.b
+
+        def next_state(transformed, _):
+            current_state = tf.tanh(transformed)  # [B, H]
+            return current_state, [current_state]
+
+        cell = Split(transform, W_state, next_state)
+        states_series, (current_state,) = unroll(
+            cell, inputs_series, [init_state], self.unrolling
+        )
         return states_series, current_state
 
     # --- Calculating loss ---
 
     def read_out(self, states_series):
-        logits_series = [
-            tf.matmul(state, self.W2) + self.b2 for state in states_series
-        ]  # T of [B, C]
-        predictions_series = [
-            tf.nn.softmax(logits) for logits in logits_series
-        ]
+        logits_series = tf.tensordot(states_series, self.W2, 1) + self.b2
+        predictions_series = tf.nn.softmax(logits_series)  # [B, T, C]
         return logits_series, predictions_series
 
     def calculate_loss(self, logits_series, batchY):
-        labels_series = tf.unstack(batchY, axis=1)
-        losses = [
-            tf.nn.sparse_softmax_cross_entropy_with_logits(
-                logits=logits, labels=labels
-            )
-            for logits, labels in zip(logits_series, labels_series)
-        ]  # T of [B]
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
+            logits=logits_series, labels=batchY
+        )  # [B, T]
         return tf.reduce_mean(losses)
 
     # --- Running a training session ---

@@ -12,8 +12,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tf2.unroll import unroll
+
 
 class EchoRNN:
+    unrolling = "dynamic"  # or "static", or steps per turn of the loop
+
     # --- Variables and placeholders ---
 
     def __init__(self, config):
@@ -24,15 +28,9 @@ class EchoRNN:
 
     def declare_cells(self):
         dtype = self.config.dtype
-        cell = keras.layers.SimpleRNNCell(self.config.state_size, dtype=dtype)
-        self.rnn = keras.layers.RNN(
-            cell,
-            return_sequences=True,
-            return_state=True,
-            unroll=True,
-            dtype=dtype,
-        )
-        self.rnn.build([None, None, 1])
+        state_size = self.config.state_size
+        self.cell = keras.layers.SimpleRNNCell(state_size, dtype=dtype)
+        self.cell.build([None, 1])
 
     def declare_variables(self):
         dtype = self.config.dtype
@@ -47,15 +45,15 @@ class EchoRNN:
 
     def forward_pass(self, batchX, init_state):
         inputs_series = tf.expand_dims(batchX, -1)  # [B, T, 1]
-        states_series, current_state = self.rnn(
-            inputs_series, initial_state=init_state
+        states_series, (current_state,) = unroll(
+            self.cell, inputs_series, [init_state], self.unrolling
         )
         return states_series, current_state
 
     # --- Calculating loss ---
 
     def read_out(self, states_series):
-        logits_series = tf.matmul(states_series, self.W2) + self.b2
+        logits_series = tf.tensordot(states_series, self.W2, 1) + self.b2
         predictions_series = tf.nn.softmax(logits_series)  # [B, T, C]
         return logits_series, predictions_series
 
@@ -68,7 +66,7 @@ class EchoRNN:
     # --- Running a training session ---
 
     def build_training(self):
-        self.variables = [*self.rnn.trainable_variables, self.W2, self.b2]
+        self.variables = [*self.cell.trainable_variables, self.W2, self.b2]
         self.optimizer = keras.optimizers.Adagrad(
             self.config.learning_rate,
             initial_accumulator_value=0.1,

@@ -14,8 +14,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tf2.unroll import unroll
+
 
 class EchoRNN:
+    unrolling = "dynamic"  # or "static", or steps per turn of the loop
+
     # --- Variables and placeholders ---
 
     def __init__(self, config):
@@ -26,15 +30,9 @@ class EchoRNN:
 
     def declare_cells(self):
         dtype = self.config.dtype
-        cell = keras.layers.LSTMCell(self.config.state_size, dtype=dtype)
-        self.rnn = keras.layers.RNN(
-            cell,
-            return_sequences=True,
-            return_state=True,
-            unroll=True,
-            dtype=dtype,
-        )
-        self.rnn.build([None, None, 1])
+        state_size = self.config.state_size
+        self.cell = keras.layers.LSTMCell(state_size, dtype=dtype)
+        self.cell.build([None, 1])
 
     def declare_variables(self):
         dtype = self.config.dtype
@@ -50,8 +48,11 @@ class EchoRNN:
     def forward_pass(self, batchX, init_state):
         inputs_series = tf.expand_dims(batchX, -1)  # [B, T, 1]
         cell_state, hidden_state = tf.unstack(init_state)
-        states_series, hidden_state, cell_state = self.rnn(
-            inputs_series, initial_state=[hidden_state, cell_state]
+        states_series, (hidden_state, cell_state) = unroll(
+            self.cell,
+            inputs_series,
+            [hidden_state, cell_state],
+            self.unrolling,
         )
         current_state = tf.stack([cell_state, hidden_state])
         return states_series, current_state
@@ -59,7 +60,7 @@ class EchoRNN:
     # --- Calculating loss ---
 
     def read_out(self, states_series):
-        logits_series = tf.matmul(states_series, self.W2) + self.b2
+        logits_series = tf.tensordot(states_series, self.W2, 1) + self.b2
         predictions_series = tf.nn.softmax(logits_series)  # [B, T, C]
         return logits_series, predictions_series
 
@@ -72,7 +73,7 @@ class EchoRNN:
     # --- Running a training session ---
 
     def build_training(self):
-        self.variables = [*self.rnn.trainable_variables, self.W2, self.b2]
+        self.variables = [*self.cell.trainable_variables, self.W2, self.b2]
         self.optimizer = keras.optimizers.Adagrad(
             self.config.learning_rate,
             initial_accumulator_value=0.1,

@@ -15,8 +15,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tf2.unroll import unroll
+
 
 class EchoRNN:
+    unrolling = "dynamic"  # or "static", or steps per turn of the loop
+
     # --- Variables and placeholders ---
 
     def __init__(self, config):
@@ -31,17 +35,8 @@ class EchoRNN:
             keras.layers.LSTMCell(self.config.state_size, dtype=dtype)
             for _ in range(self.config.num_layers)
         ]
-        cell = keras.layers.StackedRNNCells(cells, dtype=dtype)
-        if len(cells) == 1:
-            (cell,) = cells  # Keras 3 cannot unroll a stack of one
-        self.rnn = keras.layers.RNN(
-            cell,
-            return_sequences=True,
-            return_state=True,
-            unroll=True,
-            dtype=dtype,
-        )
-        self.rnn.build([None, None, 1])
+        self.cell = keras.layers.StackedRNNCells(cells, dtype=dtype)
+        self.cell.build([None, 1])
 
     def declare_variables(self):
         dtype = self.config.dtype
@@ -60,19 +55,19 @@ class EchoRNN:
         rnn_list_state = [
             [state[1], state[0]] for state in state_per_layer_list
         ]  # h before c
-        if len(rnn_list_state) == 1:
-            (rnn_list_state,) = rnn_list_state
-        states_series, *current_state = self.rnn(
-            inputs_series, initial_state=rnn_list_state
+        states_series, current_state = unroll(
+            self.cell,
+            inputs_series,
+            rnn_list_state,
+            self.unrolling,
         )
-        h_and_c = tf.nest.flatten(current_state)  # h, c of every layer
-        current_state = tf.stack([h_and_c[1::2], h_and_c[::2]], axis=1)
+        current_state = tf.stack([[c, h] for h, c in current_state])
         return states_series, current_state
 
     # --- Calculating loss ---
 
     def read_out(self, states_series):
-        logits_series = tf.matmul(states_series, self.W2) + self.b2
+        logits_series = tf.tensordot(states_series, self.W2, 1) + self.b2
         predictions_series = tf.nn.softmax(logits_series)  # [B, T, C]
         return logits_series, predictions_series
 
@@ -85,7 +80,7 @@ class EchoRNN:
     # --- Running a training session ---
 
     def build_training(self):
-        self.variables = [*self.rnn.trainable_variables, self.W2, self.b2]
+        self.variables = [*self.cell.trainable_variables, self.W2, self.b2]
         self.optimizer = keras.optimizers.Adagrad(
             self.config.learning_rate,
             initial_accumulator_value=0.1,

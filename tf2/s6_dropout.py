@@ -14,8 +14,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tf2.unroll import unroll
+
 
 class EchoRNN:
+    unrolling = "dynamic"  # or "static", or steps per turn of the loop
+
     # --- Variables and placeholders ---
 
     def __init__(self, config):
@@ -31,18 +35,10 @@ class EchoRNN:
             keras.layers.LSTMCell(state_size, dtype=dtype)
             for _ in range(self.config.num_layers)
         ]
-        self.rnns = [
-            keras.layers.RNN(
-                cell, return_sequences=True, return_state=True, dtype=dtype
-            )
-            for cell in self.cells
-        ]
-        for layer, rnn in enumerate(self.rnns):
-            rnn.build([None, None, state_size if layer else 1])
+        for layer, cell in enumerate(self.cells):
+            cell.build([None, state_size if layer else 1])
         rate = 1 - self.config.output_keep_prob
-        self.dropouts = [
-            keras.layers.Dropout(rate, dtype=dtype) for _ in self.rnns
-        ]
+        self.dropout = keras.layers.Dropout(rate, dtype=dtype)
 
     def declare_variables(self):
         dtype = self.config.dtype
@@ -57,7 +53,7 @@ class EchoRNN:
 
     def drop_out(self, states_series, layer, dropout_masks, training):
         if dropout_masks is None:
-            return self.dropouts[layer](states_series, training=training)
+            return self.dropout(states_series, training=training)
         mask = dropout_masks[:, :, layer]  # [B, T, H]
         return states_series * mask / self.config.output_keep_prob
 
@@ -70,15 +66,17 @@ class EchoRNN:
         state_per_layer_list = tf.unstack(init_state, axis=0)
         current_state = []
         for layer, state in enumerate(state_per_layer_list):
-            states_series, hidden_state, cell_state = self.rnns[layer](
-                states_series, initial_state=[state[1], state[0]]
+            states_series, (hidden_state, cell_state) = unroll(
+                self.cells[layer],
+                states_series,
+                [state[1], state[0]],
+                self.unrolling,
             )
             current_state.append([cell_state, hidden_state])
             states_series = self.drop_out(
                 states_series, layer, dropout_masks, training
             )
-        current_state = tf.ensure_shape(current_state, init_state.shape)
-        return states_series, current_state
+        return states_series, tf.stack(current_state)
 
     # --- Calculating loss ---
 
@@ -101,7 +99,7 @@ class EchoRNN:
     # --- Running a training session ---
 
     def build_training(self):
-        variables = [v for rnn in self.rnns for v in rnn.trainable_variables]
+        variables = [v for c in self.cells for v in c.trainable_variables]
         self.variables = [*variables, self.W2, self.b2]
         self.optimizer = keras.optimizers.Adagrad(
             self.config.learning_rate,

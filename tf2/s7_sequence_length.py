@@ -19,8 +19,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tf2.unroll import unroll
+
 
 class EchoRNN:
+    unrolling = "dynamic"  # or "static", or steps per turn of the loop
+
     # --- Variables and placeholders ---
 
     def __init__(self, config):
@@ -35,17 +39,8 @@ class EchoRNN:
             keras.layers.LSTMCell(self.config.state_size, dtype=dtype)
             for _ in range(self.config.num_layers)
         ]
-        cell = keras.layers.StackedRNNCells(cells, dtype=dtype)
-        if len(cells) == 1:
-            (cell,) = cells  # Keras 3 cannot mask a stack of one
-        self.rnn = keras.layers.RNN(
-            cell,
-            return_sequences=True,
-            return_state=True,
-            zero_output_for_mask=True,
-            dtype=dtype,
-        )
-        self.rnn.build([None, None, 1])
+        self.cell = keras.layers.StackedRNNCells(cells, dtype=dtype)
+        self.cell.build([None, 1])
 
     def declare_variables(self):
         dtype = self.config.dtype
@@ -64,16 +59,14 @@ class EchoRNN:
         rnn_list_state = [
             [state[1], state[0]] for state in state_per_layer_list
         ]  # h before c
-        if len(rnn_list_state) == 1:
-            (rnn_list_state,) = rnn_list_state
-        states_series, *current_state = self.rnn(
+        states_series, current_state = unroll(
+            self.cell,
             inputs_series,
-            mask=tf.sequence_mask(sequence_length, batchX.shape[1]),
-            initial_state=rnn_list_state,
+            rnn_list_state,
+            self.unrolling,
+            sequence_length,
         )
-        h_and_c = tf.nest.flatten(current_state)  # h, c of every layer
-        current_state = tf.stack([h_and_c[1::2], h_and_c[::2]], axis=1)
-        current_state = tf.ensure_shape(current_state, init_state.shape)
+        current_state = tf.stack([[c, h] for h, c in current_state])
         return states_series, current_state
 
     # --- Calculating loss ---
@@ -101,7 +94,7 @@ class EchoRNN:
     # --- Running a training session ---
 
     def build_training(self):
-        self.variables = [*self.rnn.trainable_variables, self.W2, self.b2]
+        self.variables = [*self.cell.trainable_variables, self.W2, self.b2]
         self.optimizer = keras.optimizers.Adagrad(
             self.config.learning_rate,
             initial_accumulator_value=0.1,

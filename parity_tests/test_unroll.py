@@ -1,0 +1,268 @@
+"""tf2.unroll: one contract for every way of running over time."""
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+
+from rnn_parity.quiet import tf
+from tf2.unroll import Split, unroll
+
+B, T, FEATURES, H = 3, 7, 2, 5
+FACTORS = ["static", "dynamic", 1, 2, 3, 4, T, T + 2]
+NO_SPLIT = functools.partial(keras.layers.LSTMCell, activation="softsign")
+
+
+class Plain(keras.layers.LSTMCell):
+    """A cell that unroll does not know: TensorFlow differentiates it."""
+
+
+CELLS = {
+    "simple_rnn": keras.layers.SimpleRNNCell,
+    "lstm": keras.layers.LSTMCell,
+    "lstm, softsign": NO_SPLIT,
+    "lstm without bias": functools.partial(
+        keras.layers.LSTMCell, use_bias=False
+    ),
+    "gru": functools.partial(keras.layers.GRUCell, reset_after=False),
+    "gru, reset after": keras.layers.GRUCell,
+    "own cell": Plain,
+}
+
+
+def make(name, dtype):
+    """A cell with random weights, and [state parts] with random values."""
+    if name == "stack":
+        cells = [
+            keras.layers.LSTMCell(H, dtype=dtype),
+            keras.layers.GRUCell(4, dtype=dtype),
+            keras.layers.SimpleRNNCell(6, dtype=dtype),
+        ]
+        cell = keras.layers.StackedRNNCells(cells, dtype=dtype)
+    else:
+        cell = CELLS[name](H, dtype=dtype)
+    cell.build((None, FEATURES))
+    rng = np.random.RandomState(3)
+    for variable in cell.weights:
+        variable.assign(rng.normal(0.1, 0.5, variable.shape))
+    state = cell.get_initial_state(batch_size=B)
+    state = state if isinstance(state, list) else [state]
+    state = tf.nest.map_structure(
+        lambda part: tf.constant(rng.normal(0.2, 0.7, part.shape), dtype),
+        state,
+    )
+    inputs = tf.constant(rng.normal(0.1, 1.0, (B, T, FEATURES)), dtype)
+    return cell, inputs, state
+
+
+def everything(run, cell, inputs, state):
+    """Outputs, final state, and the gradients of a lopsided loss."""
+    sources = [inputs, *tf.nest.flatten(state)]
+    with tf.GradientTape() as tape:
+        tape.watch(sources)
+        outputs, final = run(inputs, state)
+        weights = tf.range(1, T + 1, dtype=outputs.dtype)[None, :, None]
+        loss = tf.reduce_sum(outputs * outputs * weights)
+        for part in tf.nest.flatten(final):
+            loss += tf.reduce_sum(tf.sin(part))
+    gradients = tape.gradient(loss, [*sources, *cell.trainable_variables])
+    return [outputs, *tf.nest.flatten(final), *gradients]
+
+
+def keras_rnn(cell, dtype, sequence_length):
+    """What Keras' own RNN layer makes of the same cell."""
+    rnn = keras.layers.RNN(
+        cell,
+        return_sequences=True,
+        return_state=True,
+        zero_output_for_mask=True,
+        dtype=dtype,
+    )
+    mask = None
+    if sequence_length is not None:
+        mask = tf.sequence_mask(sequence_length, T)
+
+    def run(inputs, state):
+        outputs, *final = rnn(inputs, initial_state=state, mask=mask)
+        return outputs, final
+
+    return run
+
+
+def worst(got, wanted):
+    return max(
+        float(np.abs(one - other).max() / max(1, np.abs(other).max()))
+        for one, other in zip(got, wanted, strict=True)
+    )
+
+
+@pytest.mark.parametrize("lengths", [None, [0, T, 4]])
+@pytest.mark.parametrize("name", [*CELLS, "stack"])
+def test_every_factor_equals_keras_rnn(name, lengths):
+    cell, inputs, state = make(name, "float64")
+    wanted = everything(
+        keras_rnn(cell, "float64", lengths), cell, inputs, state
+    )
+    factors = FACTORS if name in ("lstm", "own cell") else ["dynamic", 3]
+    for factor in factors:
+        run = functools.partial(
+            unroll, cell, unroll=factor, sequence_length=lengths
+        )
+        traced = tf.function(functools.partial(everything, run, cell))
+        assert worst(traced(inputs, state), wanted) < 1e-14, factor
+    eager = everything(run, cell, inputs, state)
+    assert worst(eager, wanted) < 1e-14
+
+
+@pytest.mark.parametrize("name", ["lstm", "own cell"])
+@pytest.mark.parametrize("factor", ["dynamic", 3])
+def test_xla_gives_the_same(name, factor):
+    cell, inputs, state = make(name, "float32")
+    run = functools.partial(
+        unroll, cell, unroll=factor, sequence_length=[T, 2, 0]
+    )
+    wanted = everything(run, cell, inputs, state)
+    compiled = tf.function(
+        functools.partial(everything, run, cell), jit_compile=True
+    )
+    assert worst(compiled(inputs, state), wanted) < 2e-6
+
+
+@pytest.mark.parametrize("name", ["lstm", "own cell"])
+def test_batch_and_time_may_be_unknown(name):
+    cell, inputs, state = make(name, "float64")
+    specs = [
+        tf.TensorSpec([None, None, FEATURES], inputs.dtype),
+        [tf.TensorSpec([None, H], inputs.dtype) for _ in state],
+    ]
+    run = functools.partial(unroll, cell)
+    traced = tf.function(run, input_signature=specs)
+    for steps in (T, 2, 1):
+        outputs, final = traced(inputs[:, :steps], state)
+        wanted = run(inputs[:, :steps], state)
+        assert worst([outputs, *final], [wanted[0], *wanted[1]]) < 1e-15
+
+
+@pytest.mark.parametrize("factor", ["dynamic", 3])
+def test_the_batch_may_be_unknown(factor):
+    cell, inputs, state = make("lstm", "float64")
+    specs = [
+        tf.TensorSpec([None, T, FEATURES], inputs.dtype),
+        [tf.TensorSpec([None, H], inputs.dtype) for _ in state],
+    ]
+    run = functools.partial(unroll, cell, unroll=factor)
+    traced = tf.function(run, input_signature=specs)
+    outputs, final = traced(inputs, state)
+    wanted = run(inputs, state)
+    assert worst([outputs, *final], [wanted[0], *wanted[1]]) < 1e-15
+
+
+def test_the_loop_grows_with_its_factor_and_not_with_time():
+    cell, inputs, state = make("lstm", "float32")
+
+    def operations(factor, steps):
+        longer = tf.tile(inputs, [1, 8, 1])[:, :steps]
+        traced = tf.function(functools.partial(unroll, cell, unroll=factor))
+        graph = traced.get_concrete_function(longer, state).graph
+        return len(graph.as_graph_def().node) + sum(
+            len(function.node_def)
+            for function in graph.as_graph_def().library.function
+        )
+
+    assert operations("dynamic", 48) == operations("dynamic", 8)
+    assert operations(4, 48) == operations(4, 8)
+    assert operations("dynamic", 48) < operations(4, 48)
+    assert operations("static", 8) * 3 < operations("static", 48)
+
+
+def test_any_function_is_a_cell():
+    inputs = tf.reshape(tf.range(24.0), [2, 4, 3])
+
+    def running_sum(x, total):
+        total = total + tf.reduce_sum(x, 1, keepdims=True)
+        return -total, total
+
+    outputs, total = tf.function(unroll)(
+        running_sum, inputs, tf.zeros([2, 1])
+    )
+    sums = np.cumsum(inputs.numpy().sum(2), 1)
+    np.testing.assert_array_equal(outputs[..., 0], -sums)
+    np.testing.assert_array_equal(total[:, 0], sums[:, -1])
+
+
+def test_a_split_of_ones_own_equals_the_function_it_splits():
+    rng = np.random.RandomState(5)
+    kernel = tf.Variable(rng.normal(0, 0.5, (FEATURES, H)))
+    recurrent = tf.Variable(rng.normal(0, 0.5, (H, H)))
+
+    def whole(x, state):
+        z = tf.matmul(x, kernel) + tf.matmul(state[0], recurrent)
+        hidden = tf.sin(z) + 0.1 * state[0]
+        return 2 * hidden, [hidden]
+
+    def activate(z, state):
+        hidden = tf.sin(z) + 0.1 * state[0]
+        return 2 * hidden, [hidden]
+
+    split = Split(lambda x: tf.tensordot(x, kernel, 1), recurrent, activate)
+    inputs = tf.constant(rng.normal(size=(B, T, FEATURES)))
+    state = [tf.constant(rng.normal(size=(B, H)))]
+
+    class Weights:
+        trainable_variables = (kernel, recurrent)
+
+    results = [
+        tf.function(
+            functools.partial(
+                everything, functools.partial(unroll, cell), Weights
+            )
+        )(inputs, state)
+        for cell in (split, whole)
+    ]
+    assert worst(*results) < 1e-14
+
+
+def test_dropout_of_a_cell_is_one_mask_for_all_steps():
+    keras.utils.set_random_seed(4)
+    cell = keras.layers.SimpleRNNCell(
+        1, dropout=0.5, kernel_initializer="ones", activation=None
+    )
+    cell.build((None, 8))
+    cell.recurrent_kernel.assign([[0.0]])
+    inputs = tf.tile(2.0 ** tf.range(8.0)[None, None], [4, 5, 1])
+
+    @tf.function
+    def run(training):
+        state = [tf.zeros([4, 1])]
+        return unroll(cell, inputs, state, training=training)[0][..., 0]
+
+    kept = run(True)
+    np.testing.assert_array_equal(kept, np.tile(kept[:, :1], 5))
+    assert len(set(kept[:, 0].numpy())) == 4  # each row its own
+    np.testing.assert_array_equal(run(False), np.full((4, 5), 255.0))
+
+
+@pytest.mark.parametrize("factor", ["dynamics", 0, -1, 2.5, True, None])
+def test_what_is_no_way_of_unrolling_is_refused(factor):
+    cell, inputs, state = make("lstm", "float32")
+    with pytest.raises(ValueError, match="'static', 'dynamic' or a whole"):
+        unroll(cell, inputs, state, factor)
+
+
+@pytest.mark.parametrize("factor", ["static", 2])
+def test_only_a_dynamic_loop_can_do_without_the_time_steps(factor):
+    cell, _, state = make("lstm", "float32")
+
+    @tf.function(input_signature=[tf.TensorSpec([B, None, FEATURES])])
+    def run(inputs):
+        return unroll(cell, inputs, state, factor)
+
+    with pytest.raises(ValueError, match="only a dynamic loop"):
+        run(tf.zeros([B, T, FEATURES]))
+
+
+def test_inputs_without_time_are_refused():
+    cell, inputs, state = make("lstm", "float32")
+    with pytest.raises(ValueError, match=r"\[batch, time, features\]"):
+        unroll(cell, inputs[:, 0], state)
