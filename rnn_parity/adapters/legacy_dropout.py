@@ -8,6 +8,7 @@ come out beside the last layer's.
 import numpy as np
 
 from legacy_v1 import s6_dropout
+from rnn_parity import sections
 from rnn_parity.adapters import packing
 from rnn_parity.adapters.legacy_network import Network
 from rnn_parity.quiet import tf as tf2
@@ -22,19 +23,22 @@ class MaskedDropoutWrapper(tf.nn.rnn_cell.DropoutWrapper):
     """Drops what it is told to, by the same operations as its parent.
 
     Its inputs are (inputs, masks [B, layers, H]): its own layer's mask and
-    those of the layers above, which it hands on to them.
+    those of the layers above, which it hands on to them. It drops nothing
+    unless `training`, a bool tensor.
     """
 
-    def __init__(self, cell, output_keep_prob):
+    def __init__(self, cell, output_keep_prob, training):
         super().__init__(cell)
         self.output_keep_prob = output_keep_prob
+        self.training = training
 
     def __call__(self, inputs, state, scope=None):
         inputs, masks = inputs
         output, state = self.wrapped_cell(inputs, state, scope)
         rate = 1.0 - self.output_keep_prob
         kept = output / (1.0 - rate)
-        output = tf.where(masks[:, 0] > 0, kept, tf.zeros_like(kept))
+        dropped = tf.where(masks[:, 0] > 0, kept, tf.zeros_like(kept))
+        output = tf.where(self.training, dropped, output)
         if masks.shape[1] > 1:
             output = (output, masks[:, 1:])
         return output, state
@@ -52,12 +56,14 @@ def taking_masks(echo_rnn):
                 config.truncated_backprop_length,
             )
             shape = [layers, steps, config.batch_size, config.state_size]
-            self.dropout_masks = tf.placeholder(config.dtype, shape)
+            self.dropout_masks = tf.placeholder_with_default(
+                tf.ones(shape, config.dtype), shape
+            )
 
         def drop_out(self, cell, training):
             config = self.config
             keep_prob = tf.constant(config.output_keep_prob, config.dtype)
-            return MaskedDropoutWrapper(cell, keep_prob)
+            return MaskedDropoutWrapper(cell, keep_prob, training)
 
     return MaskedEchoRNN
 
@@ -138,9 +144,12 @@ def drawn_masks(config, params, batch_x, init_state, seed, unroll="dynamic"):
         (`Forward`, masks [L, T, B, H] of 0 and 1), of one session run. A
         unit counts as dropped where its output is zero.
     """
-    with tf.Graph().as_default():
+
+    def seeded(config):
         tf.set_random_seed(seed)
-        network = Network(RevealingEchoRNN(config, unroll))
+        return RevealingEchoRNN(config, unroll)
+
+    network = Network(sections.find("s6"), config, seeded)
     network.restore(params)
     feed = network.feed(batch_x, init_state, {})
     feed[network.echo_rnn.training] = True

@@ -5,9 +5,6 @@ import numpy as np
 from rnn_parity.adapters import legacy_dropout, packing
 from rnn_parity.adapters.legacy_network import Network
 from rnn_parity.contract import Training
-from rnn_parity.quiet import tf as tf2
-
-tf = tf2.compat.v1
 
 _GRAPHS_KEPT = 8
 
@@ -24,8 +21,7 @@ class Adapter:
         echo_rnn = self.echo_rnn
         if with_masks:
             echo_rnn = legacy_dropout.taking_masks(echo_rnn)
-        with tf.Graph().as_default():
-            return Network(echo_rnn(config))
+        return Network(self.section, config, echo_rnn)
 
     def _network(self, config, params, extras):
         network = self._graph(config, "dropout_masks" in extras)
@@ -35,9 +31,7 @@ class Adapter:
     def forward(self, config, params, batch_x, init_state, **extras):
         extras = packing.complete(self.section, extras, batch_x)
         network = self._network(config, params, extras)
-        feed = network.feed(batch_x, self._state(init_state), extras)
-        if self.section.masks:
-            feed[network.echo_rnn.training] = "dropout_masks" in extras
+        feed = network.feed(batch_x, init_state, extras)
         return packing.forward(config, *network.run(network.forward, feed))
 
     def loss_and_gradients(
@@ -45,7 +39,7 @@ class Adapter:
     ):
         extras = packing.complete(self.section, extras, batch_x)
         network = self._network(config, params, extras)
-        feed = network.feed(batch_x, self._state(init_state), extras)
+        feed = network.feed(batch_x, init_state, extras)
         feed[network.echo_rnn.batchY_placeholder] = batch_y
         if self.section.masks:
             feed[network.echo_rnn.training] = True
@@ -59,21 +53,12 @@ class Adapter:
     ):
         extras = packing.complete(self.section, extras, batches_x)
         network = self._network(config, params, extras)
-        losses, final_state = network.echo_rnn.train_epoch(
+        losses, final_state = network.train(
             packing.whole_series(batches_x),
             packing.whole_series(batches_y),
-            self._state(init_state),
+            init_state,
             **extras,
         )
-        trained, accumulators = network.run(
-            [network.variables, network.accumulators]
-        )
         return Training(
-            np.asarray(losses), np.asarray(final_state), trained, accumulators
-        )
-
-    def _state(self, init_state):
-        """Section 3 has two placeholders in an LSTMStateTuple."""
-        return (
-            tuple(init_state) if self.section.state == "pair" else init_state
+            losses, final_state, network.params(), network.accumulators()
         )

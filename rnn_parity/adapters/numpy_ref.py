@@ -6,6 +6,43 @@ from rnn_parity.adapters import packing
 from rnn_parity.contract import Training
 
 
+class Network:
+    """A built section with what training needs around it."""
+
+    def __init__(self, section, config, echo_rnn):
+        self.section = section
+        self.echo_rnn = echo_rnn(config)
+
+    def restore(self, params, accumulators=None):
+        """Puts the weights in place, and the accumulators or 0.1."""
+        for name, variable in self.params().items():
+            variable[...] = params[name]
+        for name, value in self.accumulators().items():
+            value[...] = 0.1 if accumulators is None else accumulators[name]
+
+    def params(self):
+        return self.echo_rnn.variables
+
+    def accumulators(self):
+        return self.echo_rnn.optimizer.accumulators
+
+    def arrays(self):
+        """{name: array}, the version's own: here TensorFlow 1's layout."""
+        return packing.own_arrays(self.params(), self.accumulators())
+
+    def assign(self, arrays):
+        self.restore(*packing.split_own_arrays(arrays))
+
+    def train(self, x, y, state, **extras):
+        losses, state = self.echo_rnn.train_epoch(x, y, state, **extras)
+        return np.asarray(losses), state
+
+    def predict(self, batch_x, state, **extras):
+        outputs, state = self.echo_rnn.forward_pass(batch_x, state, **extras)
+        _, predictions = self.echo_rnn.read_out(outputs)
+        return packing.series(predictions, self.echo_rnn.config), state
+
+
 class Adapter:
     """Runs one `numpy_ref` section; a new network for every call."""
 
@@ -14,14 +51,13 @@ class Adapter:
         self.echo_rnn = echo_rnn
 
     def _network(self, config, params):
-        network = self.echo_rnn(config)
-        for name, variable in network.variables.items():
-            variable[...] = params[name]
+        network = Network(self.section, config, self.echo_rnn)
+        network.restore(params)
         return network
 
     def forward(self, config, params, batch_x, init_state, **extras):
         extras = packing.complete(self.section, extras, batch_x)
-        network = self._network(config, params)
+        network = self._network(config, params).echo_rnn
         outputs, final_state = network.forward_pass(
             batch_x, init_state, **extras
         )
@@ -34,7 +70,7 @@ class Adapter:
         self, config, params, batch_x, batch_y, init_state, **extras
     ):
         extras = packing.complete(self.section, extras, batch_x)
-        network = self._network(config, params)
+        network = self._network(config, params).echo_rnn
         loss, gradients, _ = network.calculate_gradients(
             batch_x, batch_y, init_state, **extras
         )
@@ -45,15 +81,12 @@ class Adapter:
     ):
         extras = packing.complete(self.section, extras, batches_x)
         network = self._network(config, params)
-        losses, final_state = network.train_epoch(
+        losses, final_state = network.train(
             packing.whole_series(batches_x),
             packing.whole_series(batches_y),
             init_state,
             **extras,
         )
         return Training(
-            np.asarray(losses),
-            final_state,
-            network.variables,
-            network.optimizer.accumulators,
+            losses, final_state, network.params(), network.accumulators()
         )

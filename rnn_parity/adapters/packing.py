@@ -64,3 +64,28 @@ def complete(section, extras, batches_x):
 def loss_extras(extras):
     """Of the arguments that only some sections take, those of the loss."""
     return {k: v for k, v in extras.items() if k == "sequence_length"}
+
+
+_KINDS = ("variable", "accumulator")
+
+
+def own_arrays(params, accumulators):
+    """One flat {name: array} of both, for a file."""
+    both = zip(_KINDS, (params, accumulators), strict=True)
+    return {
+        f"{kind}/{name}": np.array(value)
+        for kind, values in both
+        for name, value in values.items()
+    }
+
+
+def split_own_arrays(arrays):
+    """The way back from `own_arrays`: (params, accumulators)."""
+    return tuple(
+        {
+            name.removeprefix(f"{kind}/"): value
+            for name, value in arrays.items()
+            if name.startswith(f"{kind}/")
+        }
+        for kind in _KINDS
+    )

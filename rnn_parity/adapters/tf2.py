@@ -1,5 +1,7 @@
 """The contract for `tf2`: eager calls, and tf.function for training."""
 
+import functools
+
 import numpy as np
 
 from rnn_parity import layouts
@@ -10,16 +12,141 @@ from rnn_parity.quiet import tf
 _NETWORKS_KEPT = 8
 
 
+class Network:
+    """A built section with what training needs around it.
+
+    Args:
+        section, config: what to build.
+        echo_rnn: the section's class.
+        mode: how a run of windows is trained on: "eager", operation by
+            operation; "step", one `tf.function` call a step; "epoch", one
+            for the whole run; "xla", the same compiled.
+        unrolling: "static", "dynamic" or steps per turn; None leaves it to
+            the section.
+    """
+
+    def __init__(
+        self, section, config, echo_rnn, mode="epoch", unrolling=None
+    ):
+        self.section = section
+        self.config = config
+        self.mode = mode
+        self.echo_rnn = echo_rnn(config)
+        if unrolling is not None:
+            self.echo_rnn.unrolling = unrolling
+        self.accumulator_variables = [
+            variable
+            for variable in self.echo_rnn.optimizer.variables
+            if variable.path.endswith("accumulator")
+        ]
+
+    def restore(self, params, accumulators=None):
+        """Puts the weights in place, and the accumulators or 0.1."""
+        values = layouts.to_keras(self.section, params)
+        _assign(self.echo_rnn.variables, values)
+        if accumulators is None:
+            shapes = [v.shape for v in self.accumulator_variables]
+            values = [np.full(shape, 0.1) for shape in shapes]
+        else:
+            values = layouts.to_keras(self.section, accumulators, 0.0)
+        _assign(self.accumulator_variables, values)
+
+    def by_name(self, values, forget_bias=0.0):
+        """Keras' arrays -> {TensorFlow 1 name: array}."""
+        arrays = [np.asarray(value) for value in values]
+        return layouts.from_keras(
+            self.section, self.config, arrays, forget_bias
+        )
+
+    def params(self):
+        return self.by_name(self.echo_rnn.variables, layouts.FORGET_BIAS)
+
+    def accumulators(self):
+        return self.by_name(self.accumulator_variables)
+
+    def arrays(self):
+        """{name: array}, the version's own, in Keras' layout."""
+        return packing.own_arrays(
+            dict(self._named(self.echo_rnn.variables)),
+            dict(self._named(self.accumulator_variables)),
+        )
+
+    def assign(self, arrays):
+        params, accumulators = packing.split_own_arrays(arrays)
+        _assign(self.echo_rnn.variables, params.values())
+        _assign(self.accumulator_variables, accumulators.values())
+
+    def _named(self, variables):
+        """Keras numbers its layers by process; a file must not."""
+        names = [v.name.split(":")[0] for v in self.echo_rnn.variables]
+        for index, pair in enumerate(zip(names, variables, strict=True)):
+            yield f"{index:03}/{pair[0]}", pair[1]
+
+    def train(self, x, y, state, **extras):
+        tensors = [tf.constant(x), tf.constant(y), tf.constant(state)]
+        losses, state = self._train(*tensors, **_tensors(extras))
+        return losses.numpy(), state.numpy()
+
+    @functools.cached_property
+    def _train(self):
+        train_epoch = functools.partial(
+            type(self.echo_rnn).train_epoch.python_function, self.echo_rnn
+        )
+        return {
+            "eager": functools.partial(_eagerly, train_epoch),
+            "step": self._step_by_step,
+            "epoch": self.echo_rnn.train_epoch,
+            "xla": tf.function(train_epoch, jit_compile=True),
+        }[self.mode]
+
+    def _step_by_step(self, x, y, state, **extras):
+        steps = self.config.truncated_backprop_length
+        losses = []
+        for start in range(0, x.shape[1] - steps + 1, steps):
+            given = [value[start // steps] for value in extras.values()]
+            loss, state = self.echo_rnn.train_step(
+                x[:, start : start + steps],
+                y[:, start : start + steps],
+                state,
+                *given,
+            )
+            losses.append(loss)
+        return tf.stack(losses), state
+
+    def predict(self, batch_x, state, **extras):
+        predictions, state = self._predict(
+            tf.constant(batch_x), tf.constant(state), **_tensors(extras)
+        )
+        return packing.series(predictions, self.config), state.numpy()
+
+    @functools.cached_property
+    def _predict(self):
+        def predict(batchX, state, **extras):
+            outputs, state = self.echo_rnn.forward_pass(
+                batchX, state, **extras
+            )
+            return self.echo_rnn.read_out(outputs)[1], state
+
+        return tf.function(predict)
+
+
 class Adapter:
     """Runs one `tf2` section; a network is built once per config."""
 
     def __init__(self, section, echo_rnn):
         self.section = section
-        self._network = packing.Cache(echo_rnn, _NETWORKS_KEPT)
+        self._network = packing.Cache(
+            lambda config: Network(section, config, echo_rnn), _NETWORKS_KEPT
+        )
+
+    def _restored(self, config, params):
+        network = self._network(config)
+        network.restore(params)
+        return network
 
     def forward(self, config, params, batch_x, init_state, **extras):
         extras = packing.complete(self.section, extras, batch_x)
-        network = self._restored(config, params)
+        network = self._restored(config, params).echo_rnn
         outputs, final_state = network.forward_pass(
             tf.constant(batch_x), tf.constant(init_state), **_tensors(extras)
         )
@@ -32,7 +159,8 @@ class Adapter:
         self, config, params, batch_x, batch_y, init_state, **extras
     ):
         extras = packing.complete(self.section, extras, batch_x)
-        network = self._restored(config, params)
+        restored = self._restored(config, params)
+        network = restored.echo_rnn
         init_state = tf.constant(init_state)
         extras = _tensors(extras)
         training = {"training": True} if self.section.masks else {}
@@ -48,7 +176,7 @@ class Adapter:
         *gradients, of_state = tape.gradient(
             loss, [*network.variables, init_state]
         )
-        by_name = self._by_name(config, gradients, forget_bias=0.0)
+        by_name = restored.by_name(gradients)
         return loss.numpy(), {**by_name, "init_state": of_state.numpy()}
 
     def train(
@@ -56,37 +184,31 @@ class Adapter:
     ):
         extras = packing.complete(self.section, extras, batches_x)
         network = self._restored(config, params)
-        losses, final_state = network.train_epoch(
-            tf.constant(packing.whole_series(batches_x)),
-            tf.constant(packing.whole_series(batches_y)),
-            tf.constant(init_state),
-            **_tensors(extras),
+        losses, final_state = network.train(
+            packing.whole_series(batches_x),
+            packing.whole_series(batches_y),
+            init_state,
+            **extras,
         )
-        accumulators = _accumulators(network.optimizer)
         return Training(
-            losses.numpy(),
-            final_state.numpy(),
-            self._by_name(config, network.variables),
-            self._by_name(config, accumulators, forget_bias=0.0),
+            losses, final_state, network.params(), network.accumulators()
         )
-
-    def _restored(self, config, params):
-        network = self._network(config)
-        values = layouts.to_keras(self.section, params)
-        for variable, value in zip(network.variables, values, strict=True):
-            variable.assign(value)
-        for accumulator in _accumulators(network.optimizer):
-            accumulator.assign(np.full(accumulator.shape, 0.1))
-        return network
-
-    def _by_name(self, config, values, forget_bias=layouts.FORGET_BIAS):
-        arrays = [np.asarray(value) for value in values]
-        return layouts.from_keras(self.section, config, arrays, forget_bias)
 
 
 def _tensors(arrays):
     return {name: tf.constant(array) for name, array in arrays.items()}
 
 
-def _accumulators(optimizer):
-    return [v for v in optimizer.variables if v.path.endswith("accumulator")]
+def _assign(variables, values):
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+def _eagerly(function, *arguments, **keywords):
+    """Calls it with no graph, nor any in the functions that it calls."""
+    before = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(True)
+    try:
+        return function(*arguments, **keywords)
+    finally:
+        tf.config.run_functions_eagerly(before)
