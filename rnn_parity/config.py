@@ -8,55 +8,52 @@ from rnn_parity.errors import UserError
 
 DTYPES = ("float32", "float64")
 
-_LEAST = {
-    "num_epochs": 1,
-    "total_series_length": 1,
-    "truncated_backprop_length": 1,
-    "state_size": 1,
-    "num_classes": 1,
-    "echo_step": 0,
-    "batch_size": 1,
-    "num_layers": 1,
-}
+
+def _field(default, meaning, least=None):
+    metadata = {"meaning": meaning, "least": least}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
     """Sizes and rates of an echo network; the defaults are the tutorial's.
 
-    Attributes:
-        num_epochs: passes over freshly drawn series.
-        total_series_length: samples drawn per epoch, over all batch rows.
-        truncated_backprop_length: T, time steps per batch.
-        state_size: H, units per layer.
-        num_classes: C, values that an input or a label can take.
-        echo_step: steps after which the input is to be repeated.
-        batch_size: B, rows that train side by side.
-        num_layers: L, stacked cells (sections 4 to 7 only).
-        learning_rate: Adagrad's; TensorFlow 1 rounds it to float32.
-        output_keep_prob: share of outputs that dropout keeps (section 6).
-        dtype: "float32" or "float64".
+    What each field means stands beside it; `rnn-parity run --help` lists
+    the same.
 
     Raises:
         UserError: a field is out of range, or `batch_size` does not divide
             `total_series_length`.
     """
 
-    num_epochs: int = 100
-    total_series_length: int = 50000
-    truncated_backprop_length: int = 15
-    state_size: int = 4
-    num_classes: int = 2
-    echo_step: int = 3
-    batch_size: int = 5
-    num_layers: int = 3
-    learning_rate: float = 0.3
-    output_keep_prob: float = 0.5
-    dtype: str = "float32"
+    num_epochs: int = _field(100, "Passes over freshly drawn series.", 1)
+    total_series_length: int = _field(
+        50000, "Samples drawn per epoch, over all batch rows.", 1
+    )
+    truncated_backprop_length: int = _field(
+        15, "T, time steps per batch window.", 1
+    )
+    state_size: int = _field(4, "H, units per layer.", 1)
+    num_classes: int = _field(
+        2, "C, values that an input or a label can take.", 1
+    )
+    echo_step: int = _field(
+        3, "Steps after which the input is to be repeated.", 0
+    )
+    batch_size: int = _field(5, "B, rows that train side by side.", 1)
+    num_layers: int = _field(3, "L, stacked cells (sections 4 to 7).", 1)
+    learning_rate: float = _field(
+        0.3, "Adagrad's; TensorFlow 1 rounds it to float32."
+    )
+    output_keep_prob: float = _field(
+        0.5, "Share of outputs that dropout keeps (section 6)."
+    )
+    dtype: str = _field("float32", "float32 or float64.")
 
     def __post_init__(self):
-        for name, least in _LEAST.items():
-            self._check_integer(name, least)
+        for field in dataclasses.fields(self):
+            if field.metadata["least"] is not None:
+                self._check_integer(field.name, field.metadata["least"])
         for name in ("learning_rate", "output_keep_prob"):
             self._check_positive(name)
         if self.output_keep_prob > 1:

@@ -189,7 +189,8 @@ def _run_split(split, series, flat, unroll):
         projected, *valid = items
         z = projected + tf.matmul(state[0], kernel)
         output, new_state = activate(z, state, valid)
-        return [output, z, *state], new_state
+        # One array to write to is faster than several.
+        return [tf.concat([output, z, *state], -1)], new_state
 
     def step_back(items, d_state):
         d_output, z, *rest = items
@@ -208,9 +209,10 @@ def _run_split(split, series, flat, unroll):
 
     @tf.custom_gradient
     def run(projected, kernel, *flat):
-        (outputs, z, *states), last = _loop(
-            step, [projected, *valid], flat, unroll
-        )
+        (written,), last = _loop(step, [projected, *valid], flat, unroll)
+        widths = [part.shape[-1] for part in (projected, *flat)]
+        widths.insert(0, written.shape[-1] - sum(widths))
+        outputs, z, *states = tf.split(written, widths, axis=-1)
 
         def gradients(d_outputs, *d_last):
             (d_z,), d_flat = _loop(

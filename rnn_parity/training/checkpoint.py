@@ -1,0 +1,189 @@
+"""What a training session saves: one file, whole or not there.
+
+`training.npz` holds the version's own arrays, so that resuming is exact to
+the bit, and besides what says where in the training they belong.
+"""
+
+import dataclasses
+import io
+import json
+import pathlib
+import zipfile
+import zlib
+
+import numpy as np
+
+from rnn_parity import files, layouts, sections
+from rnn_parity.adapters import packing
+from rnn_parity.config import Config
+from rnn_parity.errors import UserError
+
+NAME = "training.npz"
+_FORMAT = "rnn-parity training checkpoint"
+_VERSION = 1
+_PLAIN = ("section", "implementation", "seed", "mode", "unrolling")
+_PLAIN += ("epoch", "batch")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """A training session between two windows.
+
+    Attributes:
+        section, implementation, config, seed, mode, unrolling: as
+            `session.Session` has them.
+        epoch, batch: the window that comes next.
+        state: the carried state, shaped as `Section.state_shape`.
+        losses: [steps so far].
+        arrays: {name: array}, weights and accumulators as the version has
+            them.
+    """
+
+    section: str
+    implementation: str
+    config: Config
+    seed: int
+    mode: str | None
+    unrolling: str | int | None
+    epoch: int
+    batch: int
+    state: np.ndarray
+    losses: np.ndarray
+    arrays: dict
+
+    def params(self):
+        """{TensorFlow 1 name: array}."""
+        return self._by_tf1_name(0, layouts.FORGET_BIAS)
+
+    def accumulators(self):
+        """{TensorFlow 1 name: array}, Adagrad's."""
+        return self._by_tf1_name(1, 0.0)
+
+    def _by_tf1_name(self, kind, forget_bias):
+        arrays = packing.split_own_arrays(self.arrays)[kind]
+        if self.implementation != "tf2":
+            return arrays
+        section = sections.find(self.section)
+        ordered = [arrays[name] for name in sorted(arrays)]
+        return layouts.from_keras(section, self.config, ordered, forget_bias)
+
+    def write(self, folder):
+        """Replaces the folder's checkpoint by this one.
+
+        Raises:
+            UserError: it cannot be written; the one before is still there.
+        """
+        about = {name: getattr(self, name) for name in _PLAIN}
+        about["config"] = dataclasses.asdict(self.config)
+        about |= {"format": _FORMAT, "version": _VERSION}
+        arrays = {f"network/{name}": v for name, v in self.arrays.items()}
+        arrays |= {"state": self.state, "losses": self.losses}
+        with files.atomic_write(pathlib.Path(folder) / NAME, "wb") as file:
+            np.savez(file, about=np.array(json.dumps(about)), **arrays)
+
+
+def read(folder):
+    """The checkpoint in `folder`.
+
+    Raises:
+        UserError: there is none, it is damaged, or it is something else.
+    """
+    path = pathlib.Path(folder) / NAME
+    if not pathlib.Path(folder).is_dir():
+        raise UserError(f"there is no folder {folder} to resume from")
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(
+            f"{folder} holds no training checkpoint ({NAME}); give the "
+            "folder that --save wrote"
+        ) from None
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from None
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        about = json.loads(str(arrays.pop("about")))
+        if about["format"] != _FORMAT:
+            raise KeyError(about["format"])
+    except _DAMAGE as error:
+        raise UserError(
+            f"{path} is damaged or no training checkpoint "
+            f"({type(error).__name__}); use another copy or train anew"
+        ) from None
+    return _checkpoint(path, about, arrays)
+
+
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    ValueError,
+    KeyError,
+    TypeError,
+    EOFError,
+    OSError,
+    NotImplementedError,
+)
+
+
+def _checkpoint(path, about, arrays):
+    if about["version"] != _VERSION:
+        raise UserError(
+            f"{path} has format version {about['version']}; this release "
+            f"reads version {_VERSION}"
+        )
+    own = {
+        name.removeprefix("network/"): value
+        for name, value in arrays.items()
+        if name.startswith("network/")
+    }
+    try:
+        return Checkpoint(
+            config=Config(**about["config"]),
+            state=arrays["state"],
+            losses=arrays["losses"],
+            arrays=own,
+            **{name: about[name] for name in _PLAIN},
+        )
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{path} lacks {error}; train anew") from None
+
+
+def must_be_free(folder):
+    """Makes `folder`, or sees that nothing in it would be lost.
+
+    Raises:
+        UserError: it holds a checkpoint or anything else, or it cannot be
+            made or written.
+    """
+    folder = pathlib.Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        held = [path.name for path in folder.iterdir()]
+    except FileExistsError:
+        raise UserError(f"{folder} is a file; name a folder") from None
+    except OSError as error:
+        raise UserError(f"cannot use {folder}: {error.strerror}") from None
+    if NAME in held:
+        saved = read(folder)
+        raise UserError(
+            f"{folder} already holds a checkpoint ({saved.section} "
+            f"{saved.implementation}, epoch {saved.epoch}); go on from it "
+            f"with --resume {folder}, or name another folder"
+        )
+    if [name for name in held if not _is_leftover(name)]:
+        raise UserError(
+            f"{folder} holds other files; name a new or an empty folder"
+        )
+    files.must_be_writable(folder / NAME)
+
+
+def clear_leftovers(folder):
+    """Removes what a killed process left half-written."""
+    for path in pathlib.Path(folder).iterdir():
+        if _is_leftover(path.name):
+            path.unlink(missing_ok=True)
+
+
+def _is_leftover(name):
+    return name.startswith(f".{NAME}.")
