@@ -7,6 +7,7 @@ import click
 from rnn_parity.commands.check import check
 from rnn_parity.commands.mistakes import mistakes
 from rnn_parity.commands.options import INTERRUPTED, MISUSE, OK
+from rnn_parity.commands.run import run
 from rnn_parity.errors import UserError
 
 
@@ -44,5 +45,5 @@ def cli():
     """
 
 
-for command in (check, mistakes):
+for command in (check, mistakes, run):
     cli.add_command(command)

@@ -9,7 +9,7 @@ _SECONDS_BETWEEN_LINES = 5.0
 
 @contextlib.contextmanager
 def steps(total, title):
-    """Gives a function to call with a few words at each step."""
+    """Gives advance(description, count=1), to call with a few words."""
     if sys.stderr.isatty():
         with _bar(total, title) as advance:
             yield advance
@@ -34,28 +34,23 @@ def _bar(total, title):
         *columns, console=console, transient=True
     ) as shown:
         task = shown.add_task("", total=total)
-        started = []
 
-        def advance(description):
-            started.append(description)
-            shown.update(
-                task, description=description, completed=len(started)
-            )
+        def advance(description, count=1):
+            shown.update(task, description=description, advance=count)
 
         yield advance
 
 
 def _lines(total, title):
     """A line now and then, for logs."""
-    started = []
-    last = [-_SECONDS_BETWEEN_LINES]
+    done, printed_at = 0, -_SECONDS_BETWEEN_LINES
 
-    def advance(description):
-        started.append(description)
+    def advance(description, count=1):
+        nonlocal done, printed_at
+        done += count
         now = time.monotonic()
-        if now - last[0] >= _SECONDS_BETWEEN_LINES:
-            last[0] = now
-            count = f"{len(started)}/{total}"
-            print(f"{title} {count} {description}", file=sys.stderr)
+        if now - printed_at >= _SECONDS_BETWEEN_LINES:
+            printed_at = now
+            print(f"{title} {done}/{total} {description}", file=sys.stderr)
 
     return advance

@@ -150,7 +150,7 @@ class Film:
         frame = Image.fromarray(np.asarray(figure.canvas.buffer_rgba()))
         self.frames.append(frame.convert("P", palette=Image.Palette.ADAPTIVE))
 
-    def save(self, *drawn):
+    def finish(self, *drawn):
         """Writes the film; the last frame, given here, stays longer."""
         self.take(*drawn)
         times = [100] * (len(self.frames) - 1) + [3000]
@@ -171,7 +171,9 @@ class Window:
     """The picture in a window, drawn anew while training."""
 
     def __init__(self):
-        if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        if not (
+            os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+        ):
             raise UserError(
                 "--live needs a display and there is none; use --figure "
                 "FILE or --animate FILE"
@@ -204,7 +206,7 @@ class Window:
             self.figure.canvas.draw_idle()
             self.figure.canvas.flush_events()
 
-    def stay(self, *drawn):
+    def finish(self, *drawn):
         """Shows the last picture until the window is closed."""
         self.show(*drawn)
         self.pyplot.show(block=True)

@@ -65,6 +65,9 @@ class Session:
         mode: for tf2, one of MODES; "xla" by default.
         unrolling: for tf2, "static", "dynamic" or steps per turn; dynamic
             by default.
+        saved: a `Checkpoint` to go on from: with the version, mode and
+            unrolling that it was made with (the default then), bit for bit
+            on the same path; with others, within the tolerances.
 
     Raises:
         UserError: there is no such section, version or mode, or the version
@@ -79,20 +82,35 @@ class Session:
         seed=0,
         mode=None,
         unrolling=None,
+        saved=None,
     ):
+        same = saved is not None and saved.implementation == implementation
+        if same:
+            mode, unrolling = mode or saved.mode, unrolling or saved.unrolling
         self.section = sections.find(section)
         self.implementation = implementation
         self.config = config
-        self.seed = seed
+        self.seed = seed if saved is None else saved.seed
         self.mode, self.unrolling = _how(implementation, mode, unrolling)
         self.epoch = self.batch = 0
         self.state = np.zeros(self.section.state_shape(config), config.dtype)
         self.losses = np.zeros(0, config.dtype)
         self.network = self._build()
-        self.network.restore(
-            stream.initial_params(self.section, config, seed)
-        )
+        if saved is None:
+            self.network.restore(
+                stream.initial_params(self.section, config, seed)
+            )
+        else:
+            self._go_on(saved, same)
         self._series = None
+
+    def _go_on(self, saved, same):
+        if same:
+            self.network.assign(saved.arrays)
+        else:
+            self.network.restore(saved.params(), saved.accumulators())
+        self.epoch, self.batch = saved.epoch, saved.batch
+        self.state, self.losses = saved.state, saved.losses
 
     def _build(self):
         name = self.implementation
@@ -230,40 +248,6 @@ class Session:
             losses=self.losses,
             arrays=self.network.arrays(),
         )
-
-    @classmethod
-    def resume(
-        cls,
-        saved,
-        implementation=None,
-        num_epochs=None,
-        mode=None,
-        unrolling=None,
-    ):
-        """A session that goes on where a `Checkpoint` was made.
-
-        With the version, mode and unrolling that it was made with, bit for
-        bit on the same path; with others, within the tolerances.
-        """
-        implementation = implementation or saved.implementation
-        same = implementation == saved.implementation
-        session = cls(
-            saved.section,
-            implementation,
-            saved.config.replace(
-                num_epochs=num_epochs or saved.config.num_epochs
-            ),
-            saved.seed,
-            mode or (saved.mode if same else None),
-            unrolling or (saved.unrolling if same else None),
-        )
-        if same:
-            session.network.assign(saved.arrays)
-        else:
-            session.network.restore(saved.params(), saved.accumulators())
-        session.epoch, session.batch = saved.epoch, saved.batch
-        session.state, session.losses = saved.state, saved.losses
-        return session
 
 
 def _how(implementation, mode, unrolling):

@@ -1,0 +1,408 @@
+"""`rnn-parity run`."""
+
+import contextlib
+import dataclasses
+import signal
+import time
+
+import click
+
+from rnn_parity import config as configuration
+from rnn_parity import sections
+from rnn_parity.commands import options
+from rnn_parity.errors import UserError
+
+_FIELDS = dataclasses.fields(configuration.Config)
+
+
+def _config_options(command):
+    """An option for every constant of the tutorial."""
+    for field in reversed(_FIELDS):
+        names = [f"--{field.name.replace('_', '-')}", field.name]
+        if field.name == "num_epochs":
+            names.insert(0, "--epochs")
+        command = click.option(
+            *names,
+            type=type(field.default),
+            metavar=type(field.default).__name__.upper(),
+            help=f"{field.metadata['meaning']} [{field.default}]",
+        )(command)
+    return command
+
+
+def _unrolling(_context, _option, value):
+    if value is None or value in ("static", "dynamic"):
+        return value
+    if value.isdecimal() and int(value) >= 1:
+        return int(value)
+    raise UserError(
+        f"unroll is {value!r}; it must be static, dynamic or a whole number "
+        "of steps"
+    )
+
+
+@click.command()
+@click.argument("section")
+@click.option(
+    "--impl",
+    "implementation",
+    metavar="VERSION",
+    help="legacy_v1, tf2 or numpy_ref. [tf2]",
+)
+@_config_options
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    help="Decides weights, data and dropout, alike in all versions. [0]",
+)
+@click.option(
+    "--mode",
+    metavar="MODE",
+    help="For tf2: eager, step (one tf.function call a step), epoch (one "
+    "for many steps) or xla (the same, compiled). [xla]",
+)
+@click.option(
+    "--unroll",
+    "unrolling",
+    callback=_unrolling,
+    metavar="WAY",
+    help="For tf2: static, dynamic, or steps per turn of the loop. [dynamic]",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="For tf2: share each batch's rows among N replicas.",
+)
+@click.option(
+    "--over",
+    type=click.Choice(["devices", "processes"]),
+    help="What the workers are: devices of one process (GPUs, or logical "
+    "CPUs) or processes of their own. [devices]",
+)
+@click.option(
+    "--device",
+    type=click.Choice(["cpu", "gpu"]),
+    help="Where to compute; a GPU if there is one, by default.",
+)
+@click.option(
+    "--figure",
+    type=click.Path(),
+    metavar="FILE",
+    help="Write the tutorial's picture: .png, .svg or .pdf.",
+)
+@click.option(
+    "--animate",
+    type=click.Path(),
+    metavar="FILE",
+    help="Write the picture as it changes while training: .gif.",
+)
+@click.option("--live", is_flag=True, help="Show the picture in a window.")
+@click.option(
+    "--save",
+    type=click.Path(),
+    metavar="DIR",
+    help="Keep a checkpoint in this folder.",
+)
+@click.option(
+    "--save-every",
+    type=click.FloatRange(min=0),
+    default=10,
+    metavar="SECONDS",
+    help="How often at most, besides at the end. [10]",
+)
+@click.option(
+    "--resume",
+    type=click.Path(),
+    metavar="DIR",
+    help="Go on from the checkpoint in this folder, and keep it there.",
+)
+def run(section, **given):
+    """Train SECTION on the echo task.
+
+    Prints loss and echo accuracy on data that the training did not see.
+    Ctrl-C ends after the current stride, with a checkpoint if --save.
+
+    \b
+    Examples:
+      rnn-parity run s1 --epochs 5 --figure s1.png
+      rnn-parity run s3 --impl legacy_v1 --epochs 2 --save s3
+      rnn-parity run s3 --resume s3 --epochs 4
+      rnn-parity run s1 --echo-step 5 --truncated-backprop-length 5
+    """
+    section = sections.find(section)
+    _check_files(given)
+    saved = _saved(section, given)
+    config = _config(given, saved)
+    _prepare(given, saved, config)
+    session = _session(section, config, given, saved)
+    watchers = _watchers(session, given)
+    click.echo(_heading(session))
+    stopped = _train(session, watchers, given)
+    _finish(session, watchers, given)
+    return options.INTERRUPTED if stopped else options.OK
+
+
+def _check_files(given):
+    """What would fail at the end fails before the start."""
+    from rnn_parity.training import checkpoint
+
+    if given["save"] and given["resume"]:
+        raise UserError(
+            "--resume keeps its checkpoint in its own folder; "
+            "leave --save away"
+        )
+    if given["over"] and not given["workers"]:
+        raise UserError("--over says what workers are; add --workers N")
+    if given["save"]:
+        checkpoint.must_be_free(given["save"])
+    if given["figure"] or given["animate"]:
+        from rnn_parity.training import picture
+
+        if given["figure"]:
+            picture.check_figure(given["figure"])
+        if given["animate"]:
+            picture.check_film(given["animate"])
+
+
+def _saved(section, given):
+    """The checkpoint to go on from, or None."""
+    if not given["resume"]:
+        return None
+    from rnn_parity import files
+    from rnn_parity.training import checkpoint
+
+    saved = checkpoint.read(given["resume"])
+    if saved.section != section.key:
+        raise UserError(
+            f"{given['resume']} holds section {saved.section}, not "
+            f"{section.key}"
+        )
+    if given["seed"] not in (None, saved.seed):
+        raise UserError(
+            f"{given['resume']} was trained with seed {saved.seed}, not "
+            f"{given['seed']}"
+        )
+    checkpoint.clear_leftovers(given["resume"])
+    files.must_be_writable(f"{given['resume']}/{checkpoint.NAME}")
+    return saved
+
+
+def _config(given, saved):
+    wanted = {
+        field.name: given[field.name]
+        for field in _FIELDS
+        if given[field.name] is not None
+    }
+    if saved is None:
+        return configuration.Config(**wanted)
+    for name, value in wanted.items():
+        kept = getattr(saved.config, name)
+        if name != "num_epochs" and value != kept:
+            raise UserError(
+                f"{given['resume']} was trained with {name} {kept}, not "
+                f"{value}; leave the option away, or start anew"
+            )
+    config = saved.config.replace(**wanted)
+    if config.num_epochs <= saved.epoch:
+        raise UserError(
+            f"{given['resume']} has trained {saved.epoch} of "
+            f"{config.num_epochs} epochs; ask for more with --epochs"
+        )
+    return config
+
+
+def _prepare(given, saved, config):
+    """Device and threads, before TensorFlow starts."""
+    implementation = given["implementation"] or (
+        saved.implementation if saved else "tf2"
+    )
+    if implementation not in sections.IMPLEMENTATIONS:
+        known = list(sections.IMPLEMENTATIONS)
+        raise UserError(sections.unknown("version", implementation, known))
+    given["implementation"] = implementation
+    if implementation == "numpy_ref":
+        if given["device"] == "gpu":
+            raise UserError(
+                "numpy_ref runs on the CPU; --device gpu is for "
+                "legacy_v1 and tf2"
+            )
+    else:
+        from rnn_parity import devices
+
+        if implementation == "tf2" and not given["workers"]:
+            devices.one_thread_if_small(config)
+        devices.choose(given["device"])
+
+
+def _session(section, config, given, saved):
+    from rnn_parity.training.session import Session
+
+    return Session(
+        section.key,
+        given["implementation"],
+        config,
+        seed=given["seed"] or 0,
+        mode=given["mode"],
+        unrolling=given["unrolling"],
+        saved=saved,
+    )
+
+
+def _heading(session):
+    how = ""
+    if session.mode:
+        how = f" ({session.mode}, {session.unrolling})"
+    line = (
+        f"{session.section.key}, {session.section.title}: "
+        f"{session.implementation}{how}, {session.config.num_epochs} epochs "
+        f"of {session.config.num_batches} batches"
+    )
+    if session.steps_done:
+        line += f", from step {session.steps_done}"
+    config = session.config
+    if config.truncated_backprop_length <= config.echo_step:
+        line += (
+            f"\ntruncated_backprop_length {config.truncated_backprop_length} "
+            f"is not above echo_step {config.echo_step}: no window holds an "
+            "input and its echo, so there is nothing to learn from"
+        )
+    return line
+
+
+class _Interruption:
+    """The first Ctrl-C asks; the second one insists."""
+
+    asked = False
+
+    def __enter__(self):
+        self.before = signal.signal(signal.SIGINT, self._ask)
+        return self
+
+    def _ask(self, *_):
+        self.asked = True
+        signal.signal(signal.SIGINT, self.before)
+
+    def __exit__(self, *_):
+        signal.signal(signal.SIGINT, self.before)
+
+
+def _train(session, watchers, given):
+    """Trains to the end, or to Ctrl-C; returns whether it was that."""
+    from rnn_parity import progress
+
+    folder = given["save"] or given["resume"]
+    saved_at = time.monotonic()
+    left = _steps_left(session)
+    with _Interruption() as interruption, contextlib.ExitStack() as stack:
+        advance = stack.enter_context(progress.steps(left, "training"))
+        advance("preparing", 0)
+        rate = _Rate()
+        while not session.finished and not interruption.asked:
+            epoch = session.epoch + 1
+            with rate:
+                losses = session.advance()
+            advance(
+                f"epoch {epoch}/{session.config.num_epochs}, "
+                f"{rate.of(len(losses))}loss {losses.mean():.4f}",
+                len(losses),
+            )
+            for watch in watchers:
+                watch(lambda: _drawn(session))
+            if folder and time.monotonic() - saved_at >= given["save_every"]:
+                session.checkpoint().write(folder)
+                saved_at = time.monotonic()
+        if folder:
+            session.checkpoint().write(folder)
+    if interruption.asked:
+        _say_where(session, folder)
+    return interruption.asked
+
+
+def _say_where(session, folder):
+    where = f"interrupted after step {session.steps_done}"
+    if folder:
+        where += (
+            f"; go on with: rnn-parity run {session.section.key} "
+            f"--resume {folder}"
+        )
+    click.echo(where, err=True)
+
+
+def _steps_left(session):
+    config = session.config
+    return config.num_epochs * config.num_batches - session.steps_done
+
+
+class _Rate:
+    """Steps a second of training, but of the first stride: it compiles."""
+
+    def __init__(self):
+        self.strides = self.steps = self.seconds = 0
+
+    def __enter__(self):
+        self.started = time.perf_counter()
+
+    def __exit__(self, *_):
+        if self.strides:
+            self.seconds += time.perf_counter() - self.started
+        self.strides += 1
+
+    def of(self, steps):
+        if self.strides == 1:
+            return ""
+        self.steps += steps
+        return f"{self.steps / self.seconds:.0f} steps/s, "
+
+
+def _watchers(session, given):
+    watchers = []
+    if given["animate"] or given["live"]:
+        from rnn_parity.training import picture
+
+        if given["live"]:
+            watchers.append(picture.Window())
+        if given["animate"]:
+            calls = -(-_steps_left(session) // session.stride)
+            watchers.append(picture.Film(given["animate"], calls))
+    return watchers
+
+
+def _drawn(session, view=None):
+    """What `picture.draw` takes after the figure."""
+    title = f"{session.section.title}, {session.implementation}"
+    view = session.view() if view is None else view
+    return session.losses, view, session.config, title
+
+
+def _finish(session, watchers, given):
+    """Evaluates, writes the pictures, and says how it went."""
+    evaluation = session.evaluate()
+    for line in _summary(session, evaluation):
+        click.echo(line)
+    drawn = _drawn(session, evaluation.view)
+    if given["figure"]:
+        from rnn_parity.training import picture
+
+        picture.save(given["figure"], *drawn)
+    for watcher in watchers:
+        watcher.finish(*drawn)
+
+
+def _summary(session, evaluation):
+    per_epoch = session.config.num_batches
+    last = session.losses[-per_epoch:]
+    if len(session.losses) >= per_epoch > 1:
+        start = (len(session.losses) // per_epoch - 1) * per_epoch
+        last = session.losses[start : start + per_epoch]
+        yield (
+            f"last whole epoch: loss {last[1:].mean():.6f}, in its first "
+            f"batch {last[0]:.6f}: what that one's first "
+            f"{session.config.echo_step} steps are to echo was never shown"
+        )
+    share = evaluation.correct / max(evaluation.total, 1)
+    yield (
+        f"fresh data: loss {evaluation.loss:.6f}, echo accuracy "
+        f"{100 * share:.2f} % ({evaluation.correct} of {evaluation.total} "
+        "steps)"
+    )
