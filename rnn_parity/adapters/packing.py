@@ -73,7 +73,7 @@ def own_arrays(params, accumulators):
     """One flat {name: array} of both, for a file."""
     both = zip(_KINDS, (params, accumulators), strict=True)
     return {
-        f"{kind}/{name}": np.array(value)
+        f"{kind}/{name}": np.asarray(value).copy()
         for kind, values in both
         for name, value in values.items()
     }

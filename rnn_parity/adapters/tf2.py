@@ -42,14 +42,18 @@ class Network:
 
     def restore(self, params, accumulators=None):
         """Puts the weights in place, and the accumulators or 0.1."""
-        values = layouts.to_keras(self.section, params)
-        _assign(self.echo_rnn.variables, values)
         if accumulators is None:
-            shapes = [v.shape for v in self.accumulator_variables]
-            values = [np.full(shape, 0.1) for shape in shapes]
-        else:
-            values = layouts.to_keras(self.section, accumulators, 0.0)
-        _assign(self.accumulator_variables, values)
+            accumulators = {
+                k: np.full(v.shape, 0.1) for k, v in params.items()
+            }
+        _assign(self.echo_rnn.variables, self.to_keras(params))
+        _assign(self.accumulator_variables, self.to_keras(accumulators, 0.0))
+
+    def to_keras(self, values, forget_bias=layouts.FORGET_BIAS):
+        """{TensorFlow 1 name: array}, in any order -> Keras' arrays."""
+        names = self.section.param_shapes(self.config)
+        ordered = {name: values[name] for name in names}
+        return layouts.to_keras(self.section, ordered, forget_bias)
 
     def by_name(self, values, forget_bias=0.0):
         """Keras' arrays -> {TensorFlow 1 name: array}."""

@@ -391,16 +391,18 @@ def _finish(session, watchers, given):
 
 def _summary(session, evaluation):
     per_epoch = session.config.num_batches
-    last = session.losses[-per_epoch:]
     if len(session.losses) >= per_epoch > 1:
         start = (len(session.losses) // per_epoch - 1) * per_epoch
         last = session.losses[start : start + per_epoch]
         yield (
-            f"last whole epoch: loss {last[1:].mean():.6f}, in its first "
-            f"batch {last[0]:.6f}: what that one's first "
-            f"{session.config.echo_step} steps are to echo was never shown"
+            f"last whole epoch: loss {last[1:].mean():.6f}, but in its first "
+            f"batch {last[0]:.6f}: no input was seen yet that its first "
+            f"{session.config.echo_step} steps are to echo"
         )
-    share = evaluation.correct / max(evaluation.total, 1)
+    if not evaluation.total:
+        yield "fresh data: too short a series to show any echo"
+        return
+    share = evaluation.correct / evaluation.total
     yield (
         f"fresh data: loss {evaluation.loss:.6f}, echo accuracy "
         f"{100 * share:.2f} % ({evaluation.correct} of {evaluation.total} "

@@ -51,6 +51,10 @@ class Checkpoint:
     losses: np.ndarray
     arrays: dict
 
+    @property
+    def steps_done(self):
+        return self.epoch * self.config.num_batches + self.batch
+
     def params(self):
         """{TensorFlow 1 name: array}."""
         return self._by_tf1_name(0, layouts.FORGET_BIAS)
@@ -138,15 +142,35 @@ def _checkpoint(path, about, arrays):
         if name.startswith("network/")
     }
     try:
-        return Checkpoint(
+        read = Checkpoint(
             config=Config(**about["config"]),
             state=arrays["state"],
             losses=arrays["losses"],
             arrays=own,
             **{name: about[name] for name in _PLAIN},
         )
-    except (KeyError, TypeError) as error:
-        raise UserError(f"{path} lacks {error}; train anew") from None
+        fits = _fits(read)
+    except (KeyError, TypeError, ValueError, StopIteration):
+        fits = False
+    if not fits:
+        raise UserError(
+            f"{path} holds arrays that do not fit its own config; it was "
+            "not written by this program, or was changed since"
+        )
+    return read
+
+
+def _fits(read):
+    section, config = sections.find(read.section), read.config
+    shapes = section.param_shapes(config)
+    return read.losses.shape == (read.steps_done,) and all(
+        {name: value.shape for name, value in values.items()} == wanted
+        for values, wanted in (
+            (read.params(), shapes),
+            (read.accumulators(), shapes),
+            ({"state": read.state}, {"state": section.state_shape(config)}),
+        )
+    )
 
 
 def must_be_free(folder):

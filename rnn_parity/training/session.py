@@ -39,8 +39,8 @@ class View(NamedTuple):
 class Evaluation(NamedTuple):
     """How well a network echoes data that it never saw.
 
-    The first `echo_step` steps of every row are left out: what they are to
-    echo was never shown.
+    The first window is left out where there are others, and the first
+    `echo_step` steps of every row: what they are to echo was never shown.
 
     Attributes:
         loss: mean cross-entropy.
@@ -191,7 +191,7 @@ class Session:
             for size in range(most, 0, -1)
             if config.num_batches % size == 0
         )
-        return alike if alike * 4 >= most else most
+        return alike if alike * 2 > most else most
 
     def view(self):
         """The window that comes next, with what the network makes of it."""
@@ -206,11 +206,16 @@ class Session:
 
     def evaluate(self):
         """Runs over fresh data with the state carried on: an Evaluation."""
-        config = self.config
+        windows = min(_FRESH_WINDOWS, self.config.num_batches)
+        config = self.config.replace(
+            total_series_length=windows
+            * self.config.batch_size
+            * self.config.truncated_backprop_length,
+        )
         series = stream.fresh(self.section, config, self.seed)
         state = np.zeros(self.section.state_shape(config), config.dtype)
         loss, correct, total = 0.0, 0, 0
-        for batch in range(min(_FRESH_WINDOWS, config.num_batches)):
+        for batch in range(windows):
             x, y = self._windows(series, range(batch, batch + 1))
             lengths = {k: v[batch] for k, v in series.lengths.items()}
             predictions, state = self.network.predict(x, state, **lengths)
@@ -227,8 +232,9 @@ class Session:
         """[B, T]: steps whose echo can be known."""
         config = self.config
         steps = np.arange(config.truncated_backprop_length)
-        place = batch * config.truncated_backprop_length + steps
-        counted = np.tile(place >= config.echo_step, (config.batch_size, 1))
+        window = len(steps) if config.num_batches > 1 else 0
+        known = batch * len(steps) + steps >= max(config.echo_step, window)
+        counted = np.tile(known, (config.batch_size, 1))
         if lengths:
             counted &= steps < lengths["sequence_length"][:, None]
         return counted

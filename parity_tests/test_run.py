@@ -1,0 +1,274 @@
+"""`rnn-parity run`, as a process: what a user sees, and what is on disk."""
+
+import dataclasses
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from rnn_parity import Config
+from rnn_parity.training import checkpoint
+
+NO_TENSORFLOW = "import sys; sys.modules['tensorflow'] = None"
+SIZES = (
+    *("--epochs", "2", "--total-series-length", "600", "--batch-size", "3"),
+    *("--truncated-backprop-length", "5", "--state-size", "6"),
+)
+NUMPY = ("--impl", "numpy_ref")
+FOREVER = ("--epochs", "100000", "--total-series-length", "600")
+
+
+def headless():
+    """The environment without a display."""
+    displays = ("DISPLAY", "WAYLAND_DISPLAY")
+    return {k: v for k, v in os.environ.items() if k not in displays}
+
+
+def one_line(text):
+    assert text.count("\n") == 1, text
+    return text
+
+
+@pytest.mark.parametrize("implementation", ["legacy_v1", "tf2", "numpy_ref"])
+def test_a_run_says_how_well_the_network_echoes(
+    run_cli, implementation, tmp_path
+):
+    figure, film = tmp_path / "echo.png", tmp_path / "echo.gif"
+    done = run_cli(
+        *("run", "s3", "--impl", implementation, *SIZES),
+        *("--figure", figure, "--animate", film),
+        env=headless(),
+    )
+    assert done.returncode == 0, done.stderr
+    heading, epoch, fresh = done.stdout.splitlines()
+    assert heading.startswith("s3, LSTM: " + implementation)
+    assert "2 epochs of 40 batches" in heading
+    assert "but in its first batch" in epoch
+    assert "echo accuracy" in fresh
+    assert "(" + fresh.split("(")[1] == fresh[fresh.index("(") :]
+    # Progress, and no word of TensorFlow's own.
+    lines = done.stderr.splitlines()
+    assert lines
+    assert all(line.startswith("training ") for line in lines), done.stderr
+    assert Image.open(figure).size == (1000, 600)
+    with Image.open(film) as frames:
+        assert frames.n_frames >= 2
+
+
+def test_numpy_needs_no_tensorflow(run_cli):
+    done = run_cli("run", "s1", *NUMPY, *SIZES, before=NO_TENSORFLOW)
+    assert done.returncode == 0, done.stderr
+
+
+def test_help_lists_every_constant_of_the_tutorial(run_cli):
+    done = run_cli("run", "--help")
+    assert done.returncode == 0
+    text = " ".join(done.stdout.split())
+    for field in dataclasses.fields(Config):
+        assert f"--{field.name.replace('_', '-')}" in text
+        assert f"[{field.default}]" in text
+
+
+def test_a_run_that_cannot_learn_says_so(run_cli):
+    done = run_cli(
+        *("run", "s1", *NUMPY, "--total-series-length", "600"),
+        *("--truncated-backprop-length", "4", "--echo-step", "4"),
+        *("--epochs", "1"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "not above echo_step 4: no window holds" in done.stdout
+
+
+def read(folder):
+    return checkpoint.read(folder)
+
+
+def assert_same(one, other):
+    np.testing.assert_array_equal(one.losses, other.losses)
+    np.testing.assert_array_equal(one.state, other.state)
+    for name, value in other.arrays.items():
+        np.testing.assert_array_equal(one.arrays[name], value)
+
+
+@pytest.mark.parametrize("how", [NUMPY, ("--mode", "xla")])
+def test_resuming_in_a_new_process_is_bit_identical(run_cli, how, tmp_path):
+    straight, in_two = tmp_path / "straight", tmp_path / "in two"
+    run = ("run", "s3", *how, *SIZES)
+    assert run_cli(*run, "--save", straight).returncode == 0
+    done = run_cli(*run, "--epochs", "1", "--save", in_two)
+    assert done.returncode == 0, done.stderr
+    done = run_cli("run", "s3", *how, "--resume", in_two, "--epochs", "2")
+    assert done.returncode == 0, done.stderr
+    assert "from step 40" in done.stdout
+    assert read(in_two).steps_done == 80
+    assert_same(read(in_two), read(straight))
+    assert os.listdir(in_two) == [checkpoint.NAME]
+
+
+def start(*arguments):
+    code = "import sys; from rnn_parity.cli import main; main(sys.argv[1:])"
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for_steps(folder, steps, process):
+    """Until the checkpoint in `folder` has at least `steps`."""
+    for _ in range(600):
+        assert process.poll() is None, process.communicate()
+        path = folder / checkpoint.NAME
+        if path.exists() and read(folder).steps_done >= steps:
+            return
+        time.sleep(0.05)
+    raise AssertionError("no checkpoint")
+
+
+def test_killed_at_any_moment_it_goes_on_bit_identically(run_cli, tmp_path):
+    """`kill -9` three times, while it saves after every stride."""
+    folder = tmp_path / "killed"
+    long = ("run", "s4", *NUMPY, "--total-series-length", "3000")
+    process = start(
+        *long, "--epochs", "100000", "--save-every", "0", "--save", folder
+    )
+    for kill in range(1, 4):
+        wait_for_steps(folder, 40 * kill, process)
+        process.kill()
+        process.communicate()
+        # What is there is whole, wherever it was hit.
+        before = read(folder)
+        process = start("run", "s4", "--resume", folder, "--save-every", "0")
+        wait_for_steps(folder, before.steps_done + 1, process)
+    process.kill()
+    process.communicate()
+    epochs = read(folder).epoch + 1
+    done = run_cli("run", "s4", "--resume", folder, "--epochs", epochs)
+    assert done.returncode == 0, done.stderr
+    straight = tmp_path / "straight"
+    done = run_cli(*long, "--epochs", epochs, "--save", straight)
+    assert done.returncode == 0, done.stderr
+    assert_same(read(folder), read(straight))
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path):
+    folder = tmp_path / "stopped"
+    process = start(
+        "run", "s1", *NUMPY, *FOREVER, "--save", folder, "--save-every", "0"
+    )
+    wait_for_steps(folder, 10, process)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    last = err.splitlines()[-1]
+    steps = read(folder).steps_done
+    assert last == (
+        f"interrupted after step {steps}; go on with: rnn-parity run s1 "
+        f"--resume {folder}"
+    )
+    assert "fresh data" in out
+
+
+WRONG = {
+    "unknown section 's3_lst' (did you mean s3_lstm?)": ("s3_lst",),
+    "unknown version 'tf3' (did you mean tf2?)": ("s1", "--impl", "tf3"),
+    "unknown mode 'fast'": ("s1", "--mode", "fast"),
+    "mode and unroll are for tf2": ("s1", *NUMPY, "--mode", "xla"),
+    "unroll is 'often'": ("s1", "--unroll", "often"),
+    "does not divide total_series_length": ("s1", "--batch-size", "7"),
+    "must be a finite number above 0": ("s1", "--learning-rate", "-1"),
+    "dtype is 'half'": ("s1", "--dtype", "half"),
+    "is not a valid integer": ("s1", "--epochs", "many"),
+    "there is no folder": ("s1", *NUMPY, "--resume", "nowhere"),
+    "echo.bmp ends in .bmp": ("s1", *NUMPY, "--figure", "echo.bmp"),
+    "there is no folder gone": ("s1", *NUMPY, "--figure", "gone/echo.png"),
+    "the picture can be written as .gif": (
+        *("s1", *NUMPY, "--animate", "echo.png"),
+    ),
+    "--live needs a display": ("s1", *NUMPY, "--live"),
+    "numpy_ref runs on the CPU": ("s1", *NUMPY, "--device", "gpu"),
+    "--over says what workers are": ("s1", "--over", "processes"),
+    "holds other files; name a new": ("s1", *NUMPY, "--save", "."),
+    "cannot use /proc/here": ("s1", *NUMPY, "--save", "/proc/here"),
+    "leave --save away": ("s1", "--save", "a", "--resume", "b"),
+}
+
+
+@pytest.mark.parametrize("message", WRONG)
+def test_a_mistake_gets_one_line_and_exit_code_2(run_cli, message, tmp_path):
+    (tmp_path / "mine.txt").touch()
+    done = run_cli("run", *WRONG[message], cwd=tmp_path, env=headless())
+    assert done.returncode == 2, done.stderr
+    assert message in one_line(done.stderr)
+    assert os.listdir(tmp_path) == ["mine.txt"]
+
+
+def test_a_gpu_that_is_not_there_is_one_line(run_cli):
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+    done = run_cli("run", "s1", "--device", "gpu", env=environment)
+    assert done.returncode == 2
+    assert "TensorFlow sees no GPU here" in one_line(done.stderr)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run") / "saved"
+    process = start("run", "s2", *NUMPY, *SIZES, "--save", folder)
+    process.communicate()
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("s3",), "holds section s2, not s3"),
+        (("s2", "--state-size", "7"), "was trained with state_size 6"),
+        (("s2", "--seed", "4"), "was trained with seed 0"),
+        (("s2",), "has trained 2 of 2 epochs; ask for more with --epochs"),
+    ],
+)
+def test_a_checkpoint_of_something_else_is_refused(
+    run_cli, saved, arguments, message
+):
+    before = (saved / checkpoint.NAME).read_bytes()
+    done = run_cli("run", *arguments, "--resume", saved)
+    assert done.returncode == 2
+    assert message in one_line(done.stderr)
+    assert (saved / checkpoint.NAME).read_bytes() == before
+
+
+def test_a_checkpoint_is_never_overwritten_by_a_new_run(run_cli, saved):
+    before = (saved / checkpoint.NAME).read_bytes()
+    done = run_cli("run", "s2", *NUMPY, *SIZES, "--save", saved)
+    assert done.returncode == 2
+    assert "already holds a checkpoint (s2 numpy_ref" in one_line(done.stderr)
+    assert (saved / checkpoint.NAME).read_bytes() == before
+
+
+def test_a_full_disk_leaves_the_last_checkpoint(run_cli, tmp_path):
+    """Writing fails once the file would be larger than 12 kB."""
+    folder = tmp_path / "full"
+    run = ("run", "s1", *NUMPY, "--total-series-length", "600")
+    done = run_cli(*run, "--epochs", "2", "--save", folder)
+    assert done.returncode == 0, done.stderr
+    before = (folder / checkpoint.NAME).read_bytes()
+    limit = len(before) + 2000
+    done = run_cli(
+        *("run", "s1", "--resume", folder, "--epochs", "3000"),
+        *("--save-every", "0"),
+        preexec_fn=lambda: resource.setrlimit(
+            resource.RLIMIT_FSIZE, (limit, limit)
+        ),
+    )
+    assert done.returncode == 2
+    last = done.stderr.splitlines()[-1]
+    assert f"cannot write {folder / checkpoint.NAME}: File too large" in last
+    assert read(folder).steps_done >= 16
+    assert os.listdir(folder) == [checkpoint.NAME]

@@ -1,0 +1,317 @@
+"""Training sessions: alike in every version and mode, saved, resumed."""
+
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+from conftest import SIZES
+
+from rnn_parity import (
+    IMPLEMENTATIONS,
+    SECTIONS,
+    Config,
+    UserError,
+    tolerances,
+)
+from rnn_parity.training import checkpoint, session, stream
+from rnn_parity.training.session import Session
+
+# Ten windows an epoch, taken two at a time.
+SMALL = SIZES.replace(total_series_length=80, num_epochs=2)
+
+
+@pytest.fixture(autouse=True)
+def short_strides(monkeypatch):
+    for mode in (None, *session.MODES):
+        monkeypatch.setitem(session._MOST_WINDOWS, mode, 2)
+
+
+def trained(key, implementation, config=SMALL, **how):
+    made = Session(key, implementation, config, seed=5, **how)
+    while not made.finished:
+        made.advance()
+    return made
+
+
+def allowed(key, rung, dtype="float64"):
+    return tolerances.find(SECTIONS[key], rung, dtype).allowed
+
+
+def assert_equal_within_tolerance(one, other):
+    """Losses, weights and accumulators of two sessions."""
+    key = one.section.key
+    np.testing.assert_allclose(
+        one.losses, other.losses, rtol=0, atol=allowed(key, "training losses")
+    )
+    for kind, rung in (
+        ("params", "final weights"),
+        ("accumulators", "accumulators"),
+    ):
+        wanted = getattr(other.network, kind)()
+        for name, value in getattr(one.network, kind)().items():
+            np.testing.assert_allclose(
+                value, wanted[name], rtol=0, atol=allowed(key, rung) * 3
+            )
+
+
+@pytest.mark.parametrize("implementation", ["legacy_v1", "tf2"])
+def test_every_version_takes_the_same_path(key, implementation):
+    how = {"mode": "epoch"} if implementation == "tf2" else {}
+    one = trained(key, implementation, **how)
+    assert len(one.losses) == 20
+    assert_equal_within_tolerance(one, trained(key, "numpy_ref"))
+
+
+@pytest.mark.parametrize(
+    ("mode", "key"),
+    [
+        *(("eager", key) for key in SECTIONS),
+        *(("step", key) for key in SECTIONS),
+        *(("xla", key) for key in ("s1", "s3", "s6", "s7")),
+    ],
+)
+def test_every_mode_takes_the_same_path(key, mode):
+    one = trained(key, "tf2", mode=mode)
+    assert_equal_within_tolerance(one, trained(key, "numpy_ref"))
+
+
+@pytest.mark.parametrize("unrolling", ["static", 3])
+@pytest.mark.parametrize("key", ["s1", "s6", "s7"])
+def test_every_way_of_unrolling_takes_the_same_path(key, unrolling):
+    one = trained(key, "tf2", mode="epoch", unrolling=unrolling)
+    assert one.network.echo_rnn.unrolling == unrolling
+    assert_equal_within_tolerance(one, trained(key, "numpy_ref"))
+
+
+def test_the_default_is_compiled_and_dynamic():
+    made = Session("s1", "tf2", SMALL)
+    assert (made.mode, made.unrolling) == ("xla", "dynamic")
+
+
+@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
+def test_a_resumed_session_is_bit_identical(key, implementation, tmp_path):
+    """In float32, where folding the forget bias would lose bits.
+
+    Stopped within an epoch, or between two.
+    """
+    config = SMALL.replace(dtype="float32")
+    stop = 5 if key == "s4" else 3
+    how = {"mode": "epoch"} if implementation == "tf2" else {}
+    straight = trained(key, implementation, config, **how)
+    first = Session(key, implementation, config, seed=5, **how)
+    for _ in range(stop):
+        first.advance()
+    first.checkpoint().write(tmp_path)
+    saved = checkpoint.read(tmp_path)
+    resumed = Session(key, implementation, saved.config, saved=saved)
+    assert resumed.steps_done == 2 * stop
+    assert resumed.mode == how.get("mode")
+    while not resumed.finished:
+        resumed.advance()
+    np.testing.assert_array_equal(resumed.losses, straight.losses)
+    np.testing.assert_array_equal(resumed.state, straight.state)
+    wanted = straight.network.arrays()
+    for name, value in resumed.network.arrays().items():
+        np.testing.assert_array_equal(value, wanted[name], name)
+        assert value.dtype == wanted[name].dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("writer", "reader"), list(itertools.permutations(IMPLEMENTATIONS, 2))
+)
+@pytest.mark.parametrize("key", ["s1", "s3", "s6"])
+def test_what_one_version_saved_the_others_go_on_with(key, writer, reader):
+    first = Session(key, writer, SMALL, seed=5)
+    for _ in range(3):
+        first.advance()
+    how = {"mode": "epoch"} if reader == "tf2" else {}
+    second = Session(key, reader, SMALL, saved=first.checkpoint(), **how)
+    while not second.finished:
+        second.advance()
+    assert_equal_within_tolerance(second, trained(key, "numpy_ref"))
+
+
+def test_data_depend_on_seed_and_epoch_alone():
+    section = SECTIONS["s6"]
+    series = stream.epoch(section, SMALL, 5, 1)
+    np.testing.assert_array_equal(
+        series.x, stream.epoch(section, SMALL, 5, 1).x
+    )
+    for other in (
+        stream.epoch(section, SMALL, 5, 0),
+        stream.epoch(section, SMALL, 6, 1),
+        stream.fresh(section, SMALL, 5),
+    ):
+        assert (series.x != other.x).any()
+    masks = [
+        stream.masks(section, SMALL, 5, 1, batches)["dropout_masks"]
+        for batches in (range(4), range(2, 4))
+    ]
+    np.testing.assert_array_equal(masks[0][2:], masks[1])
+    assert (masks[0][0] != masks[0][1]).any()
+
+
+def test_rows_end_at_different_places():
+    series = stream.epoch(SECTIONS["s7"], Config(), 0, 0)
+    lengths = series.lengths["sequence_length"]
+    assert lengths.shape == (666, 5)
+    ends = lengths.sum(0)
+    assert len(set(ends)) == 5
+    assert (ends >= 666 * 15 // 2).all()
+    # Full windows, one that ends inside, then nothing.
+    assert ((np.diff(lengths, axis=0) <= 0).all(axis=0)).all()
+
+
+@pytest.mark.parametrize(
+    ("windows", "most", "stride"),
+    [(666, 200, 111), (661, 200, 200), (7, 200, 7), (10, 3, 2), (11, 3, 3)],
+)
+def test_strides_are_alike_where_they_can_be(
+    windows, most, stride, monkeypatch
+):
+    monkeypatch.setitem(session._MOST_WINDOWS, None, most)
+    config = SMALL.replace(total_series_length=windows * 8)
+    made = Session("s1", "numpy_ref", config)
+    assert made.stride == stride
+
+
+def test_the_spike_is_at_every_first_batch_and_the_rest_is_learned():
+    config = Config(num_epochs=4, total_series_length=15000)
+    one = Session("s2", "numpy_ref", config, seed=1)
+    while not one.finished:
+        one.advance()
+    losses = one.losses.reshape(4, -1)
+    assert (losses[2:, 0] > 10 * losses[2:, 1:].mean()).all()
+    evaluation = one.evaluate()
+    assert evaluation.correct == evaluation.total == 49 * 5 * 15
+
+
+def test_a_truncation_no_longer_than_the_echo_cannot_learn():
+    """Five steps of ten outcomes each way: half of them by chance."""
+    shares = []
+    for steps in (5, 15):
+        config = Config(
+            num_epochs=3,
+            total_series_length=15000,
+            echo_step=5,
+            truncated_backprop_length=steps,
+            state_size=8,
+        )
+        one = Session("s2", "numpy_ref", config, seed=1)
+        while not one.finished:
+            one.advance()
+        evaluation = one.evaluate()
+        shares.append(evaluation.correct / evaluation.total)
+    assert 0.4 < shares[0] < 0.6
+    assert shares[1] > 0.99
+
+
+def test_fresh_data_stay_out_of_training_and_count_what_can_be_known():
+    config = SMALL.replace(echo_step=3)
+    one = Session("s7", "numpy_ref", config, seed=5)
+    evaluation = one.evaluate()
+    short = config.replace(total_series_length=80)
+    series = stream.fresh(SECTIONS["s7"], short, 5)
+    counted = series.lengths["sequence_length"][1:].sum()
+    assert evaluation.total == counted
+    assert 0 <= evaluation.correct <= evaluation.total
+    assert evaluation.loss == pytest.approx(np.log(3), rel=0.5)
+
+
+def test_a_view_is_the_next_window_and_changes_nothing():
+    one = Session("s3", "numpy_ref", SMALL, seed=5)
+    one.advance()
+    before = one.checkpoint()
+    view = one.view()
+    series = stream.epoch(one.section, SMALL, 5, 0)
+    np.testing.assert_array_equal(view.x, series.x[:, 8:12])
+    np.testing.assert_array_equal(view.y, series.y[:, 8:12])
+    after = one.checkpoint()
+    for name, value in before.arrays.items():
+        np.testing.assert_array_equal(value, after.arrays[name])
+    np.testing.assert_array_equal(before.state, after.state)
+
+
+# --- Files ---
+
+
+@pytest.fixture
+def saved(tmp_path):
+    one = Session("s2", "numpy_ref", SMALL, seed=5)
+    one.advance()
+    one.checkpoint().write(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.7, 0.99])
+def test_a_truncated_checkpoint_is_refused(saved, share):
+    path = saved / checkpoint.NAME
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(UserError, match="damaged or no training checkpoint"):
+        checkpoint.read(saved)
+
+
+def test_a_flipped_byte_is_noticed_wherever_it_counts(saved):
+    path = saved / checkpoint.NAME
+    content = path.read_bytes()
+    whole = checkpoint.read(saved)
+    for place in range(40, len(content), len(content) // 60):
+        path.write_bytes(
+            content[:place]
+            + bytes([content[place] ^ 0xFF])
+            + content[place + 1 :]
+        )
+        try:
+            read = checkpoint.read(saved)
+        except UserError:
+            continue
+        for field in ("epoch", "batch", "seed", "config"):
+            assert getattr(read, field) == getattr(whole, field)
+        for name, value in whole.arrays.items():
+            np.testing.assert_array_equal(read.arrays[name], value)
+
+
+def test_another_npz_is_refused(tmp_path):
+    np.savez(tmp_path / checkpoint.NAME, weights=np.zeros(3))
+    with pytest.raises(UserError, match="no training checkpoint"):
+        checkpoint.read(tmp_path)
+
+
+def test_a_checkpoint_that_does_not_fit_its_config_is_refused(saved):
+    read = checkpoint.read(saved)
+    wrong = dataclasses.replace(
+        read, config=read.config.replace(state_size=9)
+    )
+    wrong.write(saved)
+    with pytest.raises(UserError, match="do not fit"):
+        checkpoint.read(saved)
+
+
+def test_a_newer_format_is_named(saved, monkeypatch):
+    monkeypatch.setattr(checkpoint, "_VERSION", 0)
+    with pytest.raises(UserError, match="format version 1"):
+        checkpoint.read(saved)
+
+
+def test_leftovers_of_a_killed_process_are_cleared(saved):
+    leftover = saved / f".{checkpoint.NAME}.abc"
+    leftover.write_bytes(b"half")
+    checkpoint.clear_leftovers(saved)
+    assert [path.name for path in saved.iterdir()] == [checkpoint.NAME]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("s9", "tf2", {}), "unknown section"),
+        (("s1", "tf3", {}), "did you mean tf2"),
+        (("s1", "tf2", {"mode": "xlo"}), "did you mean xla"),
+        (("s1", "numpy_ref", {"mode": "xla"}), "for tf2"),
+    ],
+)
+def test_wrong_names_are_refused(arguments, message):
+    *names, how = arguments
+    with pytest.raises(UserError, match=message):
+        Session(*names, SMALL, **how)
