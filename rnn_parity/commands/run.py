@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import signal
+import sys
 import time
 
 import click
@@ -131,16 +132,38 @@ def run(section, **given):
       rnn-parity run s1 --echo-step 5 --truncated-backprop-length 5
     """
     section = sections.find(section)
+    _quieten_if_launched(given)
     _check_files(given)
     saved = _saved(section, given)
     config = _config(given, saved)
     _prepare(given, saved, config)
+    if given["over"] == "processes" and given["worker"] is None:
+        from rnn_parity.training import workers
+
+        return workers.launch(sys.argv[1:], given["workers"])
     session = _session(section, config, given, saved)
     watchers = _watchers(session, given)
     click.echo(_heading(session))
-    stopped = _train(session, watchers, given)
-    _finish(session, watchers, given)
+    if session.strategy is None:
+        stopped = _train(session, watchers, given)
+    else:
+        from rnn_parity.training import workers
+
+        with workers.ending_if_another_is_lost():
+            stopped = _train(session, watchers, given)
+    if not given["worker"]:
+        _finish(session, watchers, given)
     return options.INTERRUPTED if stopped else options.OK
+
+
+def _quieten_if_launched(given):
+    """Of several processes, only the first one writes and heeds Ctrl-C."""
+    from rnn_parity.training import workers
+
+    given["worker"] = workers.worker_index()
+    if given["worker"]:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        given.update(save=None, figure=None, animate=None, live=False)
 
 
 def _check_files(given):
@@ -221,6 +244,8 @@ def _prepare(given, saved, config):
         known = list(sections.IMPLEMENTATIONS)
         raise UserError(sections.unknown("version", implementation, known))
     given["implementation"] = implementation
+    if given["workers"]:
+        _check_workers(given, config)
     if implementation == "numpy_ref":
         if given["device"] == "gpu":
             raise UserError(
@@ -235,9 +260,28 @@ def _prepare(given, saved, config):
         devices.choose(given["device"])
 
 
+def _check_workers(given, config):
+    from rnn_parity.training import workers
+
+    if given["implementation"] != "tf2":
+        raise UserError(
+            f"--workers is for tf2; {given['implementation']} trains alone"
+        )
+    if given["mode"] not in (None, "step"):
+        raise UserError(
+            f"workers train step by step; leave --mode {given['mode']} away"
+        )
+    workers.check(config, given["workers"])
+
+
 def _session(section, config, given, saved):
     from rnn_parity.training.session import Session
 
+    strategy = None
+    if given["workers"]:
+        from rnn_parity.training import workers
+
+        strategy = workers.strategy(given["workers"], given["over"])
     return Session(
         section.key,
         given["implementation"],
@@ -246,6 +290,7 @@ def _session(section, config, given, saved):
         mode=given["mode"],
         unrolling=given["unrolling"],
         saved=saved,
+        strategy=strategy,
     )
 
 
@@ -253,6 +298,8 @@ def _heading(session):
     how = ""
     if session.mode:
         how = f" ({session.mode}, {session.unrolling})"
+    if session.strategy is not None:
+        how = f" on {session.strategy.num_replicas_in_sync} replicas"
     line = (
         f"{session.section.key}, {session.section.title}: "
         f"{session.implementation}{how}, {session.config.num_epochs} epochs "
@@ -291,7 +338,7 @@ def _train(session, watchers, given):
     """Trains to the end, or to Ctrl-C; returns whether it was that."""
     from rnn_parity import progress
 
-    folder = given["save"] or given["resume"]
+    folder = None if given["worker"] else given["save"] or given["resume"]
     saved_at = time.monotonic()
     left = _steps_left(session)
     with _Interruption() as interruption, contextlib.ExitStack() as stack:

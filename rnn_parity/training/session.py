@@ -68,6 +68,8 @@ class Session:
         saved: a `Checkpoint` to go on from: with the version, mode and
             unrolling that it was made with (the default then), bit for bit
             on the same path; with others, within the tolerances.
+        strategy: for tf2, a `tf.distribute.Strategy` that shares out the
+            rows of every batch; step by step then, whatever the mode.
 
     Raises:
         UserError: there is no such section, version or mode, or the version
@@ -83,6 +85,7 @@ class Session:
         mode=None,
         unrolling=None,
         saved=None,
+        strategy=None,
     ):
         same = saved is not None and saved.implementation == implementation
         if same:
@@ -91,6 +94,9 @@ class Session:
         self.implementation = implementation
         self.config = config
         self.seed = seed if saved is None else saved.seed
+        self.strategy = strategy
+        if strategy is not None:
+            mode = "step"
         self.mode, self.unrolling = _how(implementation, mode, unrolling)
         self.epoch = self.batch = 0
         self.state = np.zeros(self.section.state_shape(config), config.dtype)
@@ -122,6 +128,16 @@ class Session:
             if self.section.masks:
                 echo_rnn = legacy_dropout.taking_masks(echo_rnn)
             return legacy_network.Network(self.section, self.config, echo_rnn)
+        if self.strategy is not None:
+            from rnn_parity.training import workers
+
+            return workers.network(
+                self.section,
+                self.config,
+                echo_rnn,
+                self.strategy,
+                self.unrolling,
+            )
         adapter = importlib.import_module(f"rnn_parity.adapters.{name}")
         how = (self.mode, self.unrolling) if name == "tf2" else ()
         return adapter.Network(self.section, self.config, echo_rnn, *how)
