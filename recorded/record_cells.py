@@ -48,12 +48,12 @@ class Program:
 
     def __init__(self, tf, case, dtype):
         self.tf = tf
-        self.nn = tf.nn.rnn_cell
+        self.nn = record.find_api(tf).cells
         self.rnn = tf.contrib.rnn
-        self.cudnn = tf.contrib.cudnn_rnn
         self.dtype = tf.as_dtype(dtype)
         self.rng = np.random.RandomState(zlib.crc32(case.encode()))
         self.given, self.feed, self.fetches = {}, {}, {}
+        self.prefix = ""  # of all that is recorded
         tf.set_random_seed(record.GRAPH_SEED)
 
     def draw(self, shape):
@@ -63,7 +63,7 @@ class Program:
     def place(self, name, value, dtype=None):
         """A placeholder that is fed `value`, which is recorded."""
         placeholder = self.tf.placeholder(dtype or self.dtype, value.shape)
-        self.given[name] = value
+        self.given[self.prefix + name] = value
         self.feed[placeholder] = value
         return placeholder
 
@@ -76,7 +76,7 @@ class Program:
 
     def state(self, state_size, name="state"):
         """Placeholders nested as `state_size`."""
-        nest = self.tf.contrib.framework.nest
+        nest = find_nest()
         places = [
             self.place(f"{name}/{place}", self.draw((ROWS, size)))
             for place, size in enumerate(nest.flatten(state_size))
@@ -84,23 +84,29 @@ class Program:
         return nest.pack_sequence_as(state_size, places)
 
     def fetch(self, outputs, final_state, direction=""):
-        nest = self.tf.contrib.framework.nest
-        self.fetches["outputs" + direction] = outputs
-        for place, array in enumerate(nest.flatten(final_state)):
-            self.fetches[f"final{direction}/{place}"] = array
+        self.fetches[f"{self.prefix}outputs{direction}"] = outputs
+        for place, array in enumerate(find_nest().flatten(final_state)):
+            self.fetches[f"{self.prefix}final{direction}/{place}"] = array
 
     def assign_variables(self, session):
         """Random values for all; {name: value}."""
-        variables = self.tf.global_variables()
-        values = {}
+        variables = self.tf.trainable_variables()
+        values, assigned = {}, []
         session.run(self.tf.global_variables_initializer())
         for variable in sorted(variables, key=lambda each: each.op.name):
-            value = self.draw(variable.shape.as_list())
-            session.run(
-                variable.assign(value.astype(variable.dtype.as_numpy_dtype))
-            )
+            value = self.draw(variable.get_shape().as_list())
             values["variables/" + variable.op.name] = value
+            value = value.astype(self.dtype.as_numpy_dtype)
+            assigned.append(self.tf.assign(variable, value))
+        session.run(assigned)
         return values
+
+
+def find_nest():
+    """What flattens states; it has no public name in old releases."""
+    from tensorflow.python.util import nest
+
+    return nest
 
 
 # --- Cells, each in a dynamic loop with lengths ---
@@ -158,10 +164,12 @@ CELLS = {
     "LayerNormBasicLSTMCell bias": lambda p: p.rnn.LayerNormBasicLSTMCell(
         UNITS, layer_norm=False
     ),
-    "CudnnCompatibleLSTMCell": lambda p: p.cudnn.CudnnCompatibleLSTMCell(
-        UNITS
+    "CudnnCompatibleLSTMCell": lambda p: (
+        p.tf.contrib.cudnn_rnn.CudnnCompatibleLSTMCell(UNITS)
     ),
-    "CudnnCompatibleGRUCell": lambda p: p.cudnn.CudnnCompatibleGRUCell(UNITS),
+    "CudnnCompatibleGRUCell": lambda p: (
+        p.tf.contrib.cudnn_rnn.CudnnCompatibleGRUCell(UNITS)
+    ),
     "UGRNNCell": lambda p: p.rnn.UGRNNCell(UNITS),
     "NASCell": lambda p: p.rnn.NASCell(UNITS),
     "NASCell all": lambda p: p.rnn.NASCell(
