@@ -67,63 +67,84 @@ class Recorded:
 
     def cell(self, kind, scope, **options):
         """A cell of numpy_ref from the variables in one scope."""
-        arrays = {
-            argument: self[f"{scope}/{name}"]
-            for argument, name in ARGUMENTS.get(kind, _PLAIN).items()
-        }
-        return kind(**arrays, **options)
+        return make_cell(kind, self.variables, scope, **options)
 
 
-def _named(*names, **others):
-    return {name: name for name in names} | others
+# --- Cells from variables ---
 
-
-# {argument: the variable's name within the cell's scope}
-_PLAIN = _named("kernel", "bias")
-_PEEPHOLES = _named("kernel", "bias", "w_f_diag", "w_i_diag", "w_o_diag")
-_GRU = {
-    "gate_kernel": "gates/kernel",
-    "gate_bias": "gates/bias",
-    "candidate_kernel": "candidate/kernel",
-    "candidate_bias": "candidate/bias",
+# {argument: what releases call it within the cell's scope}
+_KERNEL = ("kernel", "weights", "Linear/Matrix", "W_0")
+_BIAS = ("bias", "biases", "Linear/Bias", "B")
+_PLAIN = {"kernel": _KERNEL, "bias": _BIAS}
+_PEEPHOLES = {
+    f"w_{gate}_diag": (f"w_{gate}_diag", f"W_{gate.upper()}_diag")
+    for gate in "ifo"
 }
-_CUDNN_GRU = {
-    "gate_kernel": "gates/kernel",
-    "gate_bias": "gates/bias",
-    "input_kernel": "candidate/input_projection/kernel",
-    "input_bias": "candidate/input_projection/bias",
-    "hidden_kernel": "candidate/hidden_projection/kernel",
-    "hidden_bias": "candidate/hidden_projection/bias",
+_PROJECTION = {
+    "projection_kernel": ("projection/kernel", "projection/weights", "W_P_0")
+}
+_GATES = {
+    "gate_kernel": [f"gates/{name}" for name in _KERNEL]
+    + ["Gates/Linear/Matrix", "w_ru"],
+    "gate_bias": [f"gates/{name}" for name in _BIAS]
+    + ["Gates/Linear/Bias", "b_ru"],
+}
+_CANDIDATE = {
+    "candidate_kernel": [f"candidate/{name}" for name in _KERNEL]
+    + ["Candidate/Linear/Matrix", "w_c"],
+    "candidate_bias": [f"candidate/{name}" for name in _BIAS]
+    + ["Candidate/Linear/Bias", "b_c"],
+}
+_CUDNN_CANDIDATE = {
+    f"{part}_{array}": [f"candidate/{part}_projection/{array}"]
+    for part in ("input", "hidden")
+    for array in ("kernel", "bias")
+}
+_LAYER_NORM = {
+    f"{which}s": {
+        name: f"{name}/{which}"
+        for name in cells.LayerNormBasicLSTMCell.NORMALISED
+    }
+    for which in ("gamma", "beta")
 }
 ARGUMENTS = {
-    cells.GRUCell: _GRU,
-    cells.GRUBlockCellV2: _GRU,
-    cells.CudnnCompatibleGRUCell: _CUDNN_GRU,
-    cells.LSTMCell: _PEEPHOLES | {"projection_kernel": "projection/kernel"},
-    cells.LSTMBlockCell: _PEEPHOLES,
-    cells.NASCell: _named(
-        "kernel", "recurrent_kernel", "bias", "projection_weights"
-    ),
+    cells.GRUCell: _GATES | _CANDIDATE,
+    cells.GRUBlockCellV2: _GATES | _CANDIDATE,
+    cells.CudnnCompatibleGRUCell: _GATES | _CUDNN_CANDIDATE,
+    cells.LSTMCell: _PLAIN | _PEEPHOLES | _PROJECTION,
+    cells.LSTMBlockCell: _PLAIN | _PEEPHOLES,
+    cells.LayerNormBasicLSTMCell: _PLAIN | _LAYER_NORM,
+    cells.NASCell: {
+        name: [name]
+        for name in (
+            "kernel",
+            "recurrent_kernel",
+            "bias",
+            "projection_weights",
+        )
+    },
 }
 
 
-def gru_block_cell(case):
-    """The first block GRU, whose variables are not named as GRUCell's."""
-    names = ("w_ru", "b_ru", "w_c", "b_c")
-    values = [case[f"rnn/gru_cell/{name}"] for name in names]
-    return cells.GRUBlockCellV2(**dict(zip(_GRU, values, strict=True)))
+def make_cell(kind, variables, scope, **options):
+    """A cell of numpy_ref from the variables in one scope.
 
-
-def layer_norm_cell(case, **options):
-    scope = "rnn/layer_norm_basic_lstm_cell"
-    kind = cells.LayerNormBasicLSTMCell
-    norms = {
-        f"{which}s": {
-            name: case[f"{scope}/{name}/{which}"] for name in kind.NORMALISED
-        }
-        for which in ("gamma", "beta")
-    }
-    return case.cell(kind, scope, **norms, **options)
+    Args:
+        variables: {TensorFlow 1 name, of any release: array}.
+        scope: what comes before the cell's own part of the names.
+        options: what else the cell takes.
+    """
+    arguments = {}
+    for argument, names in ARGUMENTS.get(kind, _PLAIN).items():
+        if isinstance(names, dict):
+            found = {n: variables.get(f"{scope}/{names[n]}") for n in names}
+            whole = all(array is not None for array in found.values())
+            arguments[argument] = found if whole else None
+        else:
+            found = (variables.get(f"{scope}/{name}") for name in names)
+            present = (array for array in found if array is not None)
+            arguments[argument] = next(present, None)
+    return kind(**arguments, **options)
 
 
 def stack(case):
@@ -217,10 +238,12 @@ CELLS = {
     "LSTMBlockCell peepholes": of(
         cells.LSTMBlockCell, "lstm_cell", cell_clip=0.7
     ),
-    "GRUBlockCell": gru_block_cell,
+    "GRUBlockCell": of(cells.GRUBlockCellV2, "gru_cell"),
     "GRUBlockCellV2": of(cells.GRUBlockCellV2, "gru_cell"),
-    "LayerNormBasicLSTMCell": lambda case: layer_norm_cell(
-        case, forget_bias=0.3
+    "LayerNormBasicLSTMCell": of(
+        cells.LayerNormBasicLSTMCell,
+        "layer_norm_basic_lstm_cell",
+        forget_bias=0.3,
     ),
     "LayerNormBasicLSTMCell bias": of(
         cells.LayerNormBasicLSTMCell, "layer_norm_basic_lstm_cell"

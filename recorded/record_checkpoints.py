@@ -547,11 +547,8 @@ def partitioned(s):
 
 def era_lstm_static(s):
     """Section 3 of the tutorial: BasicLSTMCell, unrolled."""
-    names = {
-        "0.12.1": "RNN/BasicLSTMCell/Linear",
-        "1.0.1": "rnn/basic_lstm_cell",
-    }
-    scope = names.get(s.tf.__version__, "rnn/basic_lstm_cell")
+    old = s.tf.__version__ == "0.12.1"
+    scope = "RNN/BasicLSTMCell" if old else "rnn/basic_lstm_cell"
     layer = s.nn.BasicLSTMCell(5, state_is_tuple=True)
     outputs = s.static(layer, [cell(scope, "BasicLSTMCell", INPUTS, 5)])
     return era_read_out(s, outputs)
