@@ -34,14 +34,17 @@ def static_rnn(cell, inputs, initial_state=None, sequence_length=None):
         if sequence_length is not None:
             valid = time < np.asarray(sequence_length)[:, np.newaxis]
             output = np.where(valid, output, 0)
-            new_state = map_state(
-                lambda new, old, valid=valid: np.where(valid, new, old),
-                new_state,
-                state,
-            )
+            new_state = copy_through(valid, new_state, state)
         outputs.append(output)
         state = new_state
     return outputs, state
+
+
+def copy_through(valid, new_state, state):
+    """The new state of the rows that are valid [B, 1], the old of others."""
+    return map_state(
+        lambda new, old: np.where(valid, new, old), new_state, state
+    )
 
 
 def dynamic_rnn(cell, inputs, initial_state=None, sequence_length=None):
@@ -67,6 +70,43 @@ def dynamic_rnn(cell, inputs, initial_state=None, sequence_length=None):
         shape = (len(inputs), 0, cell.output_size)
         return np.zeros(shape, cell.dtype), state
     return np.stack(outputs, axis=1), state
+
+
+def raw_rnn(cell, loop_fn):
+    """A loop that a function of the user's feeds, emits from and stops.
+
+    Before the first step and after every other, with the number of steps
+    `time` done so far,
+
+        finished, next_input, next_state, emit_output, loop_state = loop_fn(
+            time, output, new_state, loop_state)
+
+    finished [B] says which rows are over: their state stays what it was and
+    0 is emitted for them. Before the first step the last three arguments are
+    None, and what is emitted is not looked at.
+
+    Source: `tf.nn.raw_rnn`.
+
+    Args:
+        cell: one of `tf1_cells`.
+        loop_fn: as above.
+
+    Returns:
+        (outputs, final_state, loop_state): what was emitted, [B, T, ...],
+        with as many steps T as it took.
+    """
+    done, current_input, state, _, loop_state = loop_fn(0, None, None, None)
+    emitted = []
+    while not np.all(done):
+        output, new_state = cell.step_at(len(emitted), current_input, state)
+        finished, current_input, new_state, emit_output, loop_state = loop_fn(
+            len(emitted) + 1, output, new_state, loop_state
+        )
+        running = np.logical_not(done)[:, np.newaxis]
+        emitted.append(np.where(running, emit_output, 0))
+        state = copy_through(running, new_state, state)
+        done = np.logical_or(done, finished)
+    return np.stack(emitted, axis=1), state, loop_state
 
 
 def reverse_sequence(series, sequence_length=None):

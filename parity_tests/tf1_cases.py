@@ -184,12 +184,13 @@ def embedding(case):
 
 
 def dropout(case):
+    of_state = case.masks.get("state")
     return cells.DropoutWrapper(
         basic_lstm(case),
         input_masks=case.masks["input"],
         output_masks=case.masks["output"],
-        state_masks=(None, case.masks["state"]),
-        input_keep_prob=0.75,
+        state_masks=None if of_state is None else (None, of_state),
+        input_keep_prob=0.375,
         output_keep_prob=0.5,
         state_keep_prob=0.625,
     )
@@ -258,6 +259,7 @@ CELLS = {
     "NASCell": of(cells.NASCell, "nas_cell"),
     "NASCell all": of(cells.NASCell, "nas_cell"),
     "MultiRNNCell": stack,
+    "MultiRNNCell peepholes": stack,
     "MultiRNNCell concatenated": concatenated_stack,
     "ResidualWrapper": lambda case: cells.ResidualWrapper(basic_lstm(case)),
     "HighwayWrapper": highway,
@@ -274,6 +276,7 @@ CELLS = {
     "EmbeddingWrapper": embedding,
     "DropoutWrapper": dropout,
     "DropoutWrapper variational": dropout,
+    "DropoutWrapper state": dropout,
     "dynamic_rnn": gru,
     "raw_rnn": basic_lstm,
     "LSTMBlockFusedCell": lambda case: case.cell(
@@ -337,7 +340,7 @@ def bidirectional(case):
     return run_bidirectional(
         case,
         case.cell(cells.LSTMCell, f"{scope}/fw/lstm_cell"),
-        case.cell(cells.GRUCell, f"{scope}/bw/gru_cell"),
+        case.cell(cells.LSTMCell, f"{scope}/bw/lstm_cell"),
     )
 
 
@@ -380,7 +383,24 @@ def time_reversed(case):
     return named(tf1_rnn.reverse_sequence(outputs, case.lengths), state)
 
 
+def raw_feedback(case):
+    """As `raw_rnn_feedback` of record_cells.py."""
+    cell = basic_lstm(case)
+    first = nested(cell.state_size, case.state)
+
+    def loop_fn(time, output, state, loop_state):
+        if output is None:
+            return np.zeros(4, bool), case.inputs[:, 0], first, None, None
+        late = time >= 2 * case.inputs.shape[1]
+        finished = (output[:, 0] > 0.2) | late
+        return finished, output, state, 2 * output, loop_state
+
+    outputs, state, _ = tf1_rnn.raw_rnn(cell, loop_fn)
+    return named(outputs, state)
+
+
 LOOPS = {
+    "raw_rnn feedback": raw_feedback,
     "static_rnn": run_static,
     "static_rnn lengths": run_static,
     "bidirectional_dynamic_rnn": bidirectional,

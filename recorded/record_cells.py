@@ -123,14 +123,9 @@ def lstm_extras(p):
     )
 
 
-def stack(p):
-    return p.nn.MultiRNNCell(
-        [
-            p.nn.GRUCell(4),
-            p.nn.LSTMCell(UNITS, use_peepholes=True),
-            p.nn.BasicRNNCell(2),
-        ]
-    )
+def stack(p, **options):
+    layers = p.nn.GRUCell(4), p.nn.LSTMCell(UNITS, **options)
+    return p.nn.MultiRNNCell([*layers, p.nn.BasicRNNCell(2)])
 
 
 CELLS = {
@@ -176,6 +171,7 @@ CELLS = {
         UNITS, num_proj=PROJECTED, use_bias=True
     ),
     "MultiRNNCell": stack,
+    "MultiRNNCell peepholes": lambda p: stack(p, use_peepholes=True),
     "MultiRNNCell concatenated": lambda p: p.nn.MultiRNNCell(
         [
             p.nn.BasicLSTMCell(units, state_is_tuple=False)
@@ -218,7 +214,7 @@ def embedding_wrapper(p):
 
 
 def probing_dropout(p):
-    """The real wrapper, made to show what it dropped from what.
+    """The real wrapper, made to show what it left of what.
 
     It keeps its class name: 1.15 makes variable names of it.
     """
@@ -227,24 +223,24 @@ def probing_dropout(p):
         def _dropout(self, values, salt_prefix, *arguments):
             dropped = super()._dropout(values, salt_prefix, *arguments)
             state = salt_prefix == "state"
-            pair = (values.h, dropped.h) if state else (values, dropped)
-            self.pairs.setdefault(salt_prefix, []).append(pair)
+            what = dropped.h if state else dropped
+            self.dropped.setdefault(salt_prefix, []).append(what)
             return dropped
 
-    DropoutWrapper.pairs = {}
+    DropoutWrapper.dropped = {}
     return DropoutWrapper
 
 
-def dropout_wrapper(p, variational):
+def dropout_wrapper(p, variational=False, state_keep_prob=1.0):
     """Unrolled, so that what was dropped at each step can be fetched."""
     inputs = p.inputs()
     wrapper = probing_dropout(p)
     cell = wrapper(
         p.nn.BasicLSTMCell(UNITS),
         # Python numbers 1.15 would round to float32 in a float64 graph.
-        input_keep_prob=p.tf.constant(0.75, p.dtype),
+        input_keep_prob=p.tf.constant(0.375, p.dtype),
         output_keep_prob=p.tf.constant(0.5, p.dtype),
-        state_keep_prob=p.tf.constant(0.625, p.dtype),
+        state_keep_prob=state_keep_prob,
         variational_recurrent=variational,
         input_size=INPUTS if variational else None,
         dtype=p.dtype if variational else None,
@@ -253,8 +249,8 @@ def dropout_wrapper(p, variational):
     series = p.tf.unstack(inputs, axis=1)
     outputs, final_state = p.tf.nn.static_rnn(cell, series, state)
     p.fetch(p.tf.stack(outputs, axis=1), final_state)
-    for name, pairs in wrapper.pairs.items():
-        kept = [p.tf.not_equal(after, 0) for _, after in pairs]
+    for name, series in wrapper.dropped.items():
+        kept = [p.tf.not_equal(dropped, 0) for dropped in series]
         p.fetches["masks/" + name] = p.tf.cast(p.tf.stack(kept), p.tf.uint8)
 
 
@@ -302,9 +298,31 @@ def raw_rnn(p):
     p.fetch(tf.transpose(emitted.stack(), [1, 0, 2]), final_state)
 
 
+def raw_rnn_feedback(p):
+    """Each output is the next input, until the data say that it is enough.
+
+    A row is finished once its first output is above 0.2, all of them after
+    twice STEPS.
+    """
+    tf = p.tf
+    given = p.inputs(UNITS)[:, 0]
+    cell = p.nn.BasicLSTMCell(UNITS)
+    first = p.state(cell.state_size)
+
+    def loop_fn(time, output, state, loop_state):
+        if output is None:
+            return tf.zeros([ROWS], tf.bool), given, first, None, None
+        late = tf.fill([ROWS], time >= 2 * STEPS)
+        finished = tf.logical_or(output[:, 0] > 0.2, late)
+        return finished, output, state, 2 * output, loop_state
+
+    emitted, final_state, _ = tf.nn.raw_rnn(cell, loop_fn)
+    p.fetch(tf.transpose(emitted.stack(), [1, 0, 2]), final_state)
+
+
 def bidirectional_dynamic_rnn(p, with_lengths):
     inputs = p.inputs()
-    cells = p.nn.LSTMCell(UNITS), p.nn.GRUCell(4)
+    cells = p.nn.LSTMCell(UNITS), p.nn.LSTMCell(4)
     outputs, states = p.tf.nn.bidirectional_dynamic_rnn(
         *cells,
         inputs,
@@ -367,12 +385,18 @@ def time_reversed_fused_rnn(p):
 
 LOOPS = {
     "EmbeddingWrapper": embedding_wrapper,
-    "DropoutWrapper": lambda p: dropout_wrapper(p, False),
-    "DropoutWrapper variational": lambda p: dropout_wrapper(p, True),
+    "DropoutWrapper": dropout_wrapper,
+    "DropoutWrapper variational": lambda p: dropout_wrapper(
+        p, variational=True
+    ),
+    "DropoutWrapper state": lambda p: dropout_wrapper(
+        p, state_keep_prob=p.tf.constant(0.625, p.dtype)
+    ),
     "static_rnn": lambda p: static_rnn(p, False),
     "static_rnn lengths": lambda p: static_rnn(p, True),
     "dynamic_rnn": dynamic_rnn,
     "raw_rnn": raw_rnn,
+    "raw_rnn feedback": raw_rnn_feedback,
     "bidirectional_dynamic_rnn": lambda p: bidirectional_dynamic_rnn(
         p, False
     ),
