@@ -36,6 +36,7 @@ class Recorded:
     """
 
     def __init__(self, case, dtype):
+        self.key = case, dtype
         self.dtype = dtype
         of_case = recorded.Case(PATH, arrays(), f"{case}/")
         self.variables = {
@@ -353,7 +354,8 @@ def static_bidirectional(case):
     )
 
 
-def stack_bidirectional(case):
+def bidirectional_layers(case):
+    """The forward and the backward cells of a stack, the lowest first."""
     layers = {"fw": [], "bw": []}
     for direction, of_direction in layers.items():
         for layer, (kind, name) in enumerate(
@@ -362,14 +364,19 @@ def stack_bidirectional(case):
             scope = f"stack_bidirectional_rnn/cell_{layer}/bidirectional_rnn"
             cell = case.cell(kind, f"{scope}/{direction}/{name}")
             of_direction.append(cell)
+    return list(layers.values())
+
+
+def stack_bidirectional(case):
+    layers = bidirectional_layers(case)
     states = [
         nested(tuple(cell.state_size for cell in of_direction), arrays)
         for of_direction, arrays in zip(
-            layers.values(), (case.state, case.state_bw), strict=True
+            layers, (case.state, case.state_bw), strict=True
         )
     ]
     outputs, *finals = tf1_rnn.stack_bidirectional_dynamic_rnn(
-        *layers.values(), case.inputs, *states, case.lengths
+        *layers, case.inputs, *states, case.lengths
     )
     return named(outputs, finals[0]) | named(outputs, finals[1], "_bw")
 
