@@ -399,7 +399,7 @@ def raw_feedback(case):
         if output is None:
             return np.zeros(4, bool), case.inputs[:, 0], first, None, None
         late = time >= 2 * case.inputs.shape[1]
-        finished = (output[:, 0] > 0.2) | late
+        finished = (output[:, 0] > 0.2) & (time % 2 == 0) | late
         return finished, output, state, 2 * output, loop_state
 
     outputs, state, _ = tf1_rnn.raw_rnn(cell, loop_fn)

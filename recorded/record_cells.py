@@ -301,8 +301,8 @@ def raw_rnn(p):
 def raw_rnn_feedback(p):
     """Each output is the next input, until the data say that it is enough.
 
-    A row is finished once its first output is above 0.2, all of them after
-    twice STEPS.
+    A row is finished once its first output is above 0.2 after an even number
+    of steps, all of them after twice STEPS.
     """
     tf = p.tf
     given = p.inputs(UNITS)[:, 0]
@@ -313,7 +313,8 @@ def raw_rnn_feedback(p):
         if output is None:
             return tf.zeros([ROWS], tf.bool), given, first, None, None
         late = tf.fill([ROWS], time >= 2 * STEPS)
-        finished = tf.logical_or(output[:, 0] > 0.2, late)
+        enough = tf.logical_and(output[:, 0] > 0.2, tf.equal(time % 2, 0))
+        finished = tf.logical_or(enough, late)
         return finished, output, state, 2 * output, loop_state
 
     emitted, final_state, _ = tf.nn.raw_rnn(cell, loop_fn)
