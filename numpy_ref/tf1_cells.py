@@ -22,6 +22,7 @@ import numpy as np
 
 from numpy_ref import ops
 
+GATES = ("input", "transform", "forget", "output")  # i, j, f, o
 LAYER_NORM_EPSILON = 1e-12  # that of tf.contrib.layers.layer_norm
 
 
@@ -71,8 +72,9 @@ def map_state(function, *states):
 
 
 def linear(inputs, state, kernel, bias):
-    """[inputs, state] kernel + bias, [B, columns]."""
-    return np.matmul(np.concat([inputs, state], 1), kernel) + bias
+    """[inputs, state] kernel + bias, [B, columns]; the bias may be None."""
+    product = np.matmul(np.concat([inputs, state], 1), kernel)
+    return product if bias is None else product + bias
 
 
 def clip(x, limit):
@@ -84,18 +86,21 @@ def check_shapes(cell, wanted):
     """The arrays a cell was made from fit together.
 
     Args:
-        wanted: {argument: shape}; arguments that are None need none.
+        wanted: {argument: shape}; arguments that are None need none, all
+            arrays of a dict have the same.
 
     Raises:
         ValueError: an array has another shape; the message names it.
     """
     for name, shape in wanted.items():
         array = getattr(cell, name)
-        if array is not None and np.shape(array) != shape:
-            raise ValueError(
-                f"{type(cell).__name__}: {name} has shape "
-                f"{np.shape(array)}, not {shape}"
-            )
+        parts = array.items() if isinstance(array, dict) else [(name, array)]
+        for part, value in parts:
+            if value is not None and np.shape(value) != shape:
+                raise ValueError(
+                    f"{type(cell).__name__}: {part} has shape "
+                    f"{np.shape(value)}, not {shape}"
+                )
 
 
 # --- Cells with one state ---
@@ -339,15 +344,23 @@ class LSTMCell(RNNCell):
 
     def step(self, inputs, state):
         c, h = state
-        gates = linear(inputs, h, self.kernel, self.bias)
-        i, j, f, o = np.split(gates, 4, 1)
+        i, j, f, o = self.gates(inputs, h)
         i = ops.sigmoid(i + self.peephole(self.w_i_diag, c))
         f = f + self.forget_bias + self.peephole(self.w_f_diag, c)
         new_c = ops.sigmoid(f) * c + i * self.activation(j)
-        new_c = clip(new_c, self.cell_clip)
+        new_c = clip(self.norm(new_c, "state"), self.cell_clip)
         o = ops.sigmoid(o + self.peephole(self.w_o_diag, new_c))
         new_h = self.project(o * self.activation(new_c))
         return new_h, (new_c, new_h)
+
+    def gates(self, inputs, h):
+        """i, j, f, o, each [B, H], before their sigmoid or tanh."""
+        gates = linear(inputs, h, self.kernel, self.bias)
+        return map(self.norm, np.split(gates, 4, 1), GATES)
+
+    def norm(self, x, which):
+        """Layer normalisation, where there is any."""
+        return x
 
     def peephole(self, diagonal, c):
         """What a gate sees of the cell state."""
@@ -437,16 +450,17 @@ def layer_norm(x, gamma, beta):
     return gamma * (x - mean) / np.sqrt(variance + LAYER_NORM_EPSILON) + beta
 
 
-class LayerNormBasicLSTMCell(RNNCell):
+class LayerNormBasicLSTMCell(LSTMCell):
     """LSTM with layer normalisation (LN) of each gate and of the state.
 
         [i, j, f, o] = [x_t, h_{t-1}] kernel, each then through its own LN
         c_t = LN(sigmoid(f + forget_bias) c_{t-1} + sigmoid(i) tanh(j))
         h_t = sigmoid(o) tanh(c_t)
 
-    Without gammas and betas nothing is normalised, and there is a bias.
-    What is carried on is the normalised c_t. Sources: Ba et al., 2016
-    (arXiv 1607.06450); `tf.contrib.rnn.LayerNormBasicLSTMCell`.
+    What is carried on is the normalised c_t. Without gammas and betas
+    nothing is normalised, and there is a bias. Sources: Ba et al., 2016
+    (arXiv 1607.06450); `tf.contrib.rnn.LayerNormBasicLSTMCell`, nothing
+    dropped.
 
     Args:
         kernel: [I + H, 4 H].
@@ -457,7 +471,7 @@ class LayerNormBasicLSTMCell(RNNCell):
         activation: for both tanh.
     """
 
-    NORMALISED = ("input", "transform", "forget", "output", "state")
+    NORMALISED = (*GATES, "state")
 
     def __init__(
         self,
@@ -469,33 +483,19 @@ class LayerNormBasicLSTMCell(RNNCell):
         forget_bias=1.0,
         activation=np.tanh,
     ):
-        if (gammas is None) != (betas is None) or (
-            (gammas is None) == (bias is None)
-        ):
+        if not (gammas is None) == (betas is None) != (bias is None):
             raise ValueError("give either a bias, or gammas and betas")
-        self.kernel, self.bias = kernel, bias
         self.gammas, self.betas = gammas, betas
-        self.forget_bias, self.activation = forget_bias, activation
-        self.dtype = kernel.dtype
-        units = kernel.shape[1] // 4
-        self.output_size = units
-        self.state_size = (units, units)
-        self.input_size = len(kernel) - units
-        check_shapes(self, {"bias": (4 * units,)})
-
-    def step(self, inputs, state):
-        c, h = state
-        bias = 0 if self.bias is None else self.bias
-        gates = np.split(linear(inputs, h, self.kernel, bias), 4, 1)
-        i, j, f, o = map(self.norm, gates, self.NORMALISED)
-        f = ops.sigmoid(f + self.forget_bias)
-        new_c = c * f + ops.sigmoid(i) * self.activation(j)
-        new_c = self.norm(new_c, "state")
-        new_h = self.activation(new_c) * ops.sigmoid(o)
-        return new_h, (new_c, new_h)
+        super().__init__(
+            kernel=kernel,
+            bias=bias,
+            forget_bias=forget_bias,
+            activation=activation,
+        )
+        wanted = dict.fromkeys(("gammas", "betas"), self.state_size[:1])
+        check_shapes(self, wanted)
 
     def norm(self, x, which):
-        """Layer normalisation by name, if there is any."""
         if self.gammas is None:
             return x
         return layer_norm(x, self.gammas[which], self.betas[which])
@@ -738,36 +738,12 @@ class HighwayWrapper(DeviceWrapper):
         return inputs * carry + output * (1 - carry), new_state
 
 
-class InputProjectionWrapper(DeviceWrapper):
-    """A dense layer under the cell: x_t <- x_t kernel + bias.
-
-    Source: `tf.contrib.rnn.InputProjectionWrapper`.
+class ProjectionWrapper(DeviceWrapper):
+    """What the wrappers with a dense layer share.
 
     Args:
-        cell: the cell inside, which has I inputs.
-        kernel: [inputs, I].
-        bias: [I].
-        activation: of the dense layer.
-    """
-
-    def __init__(self, cell, *, kernel, bias, activation=identity):
-        super().__init__(cell)
-        self.kernel, self.bias, self.activation = kernel, bias, activation
-        self.input_size = len(kernel)
-
-    def step_at(self, time, inputs, state):
-        projected = np.matmul(inputs, self.kernel) + self.bias
-        return self.cell.step_at(time, self.activation(projected), state)
-
-
-class OutputProjectionWrapper(DeviceWrapper):
-    """A dense layer above the cell: y_t = output_t kernel + bias.
-
-    Source: `tf.contrib.rnn.OutputProjectionWrapper`.
-
-    Args:
-        cell: the cell inside, which has O outputs.
-        kernel: [O, outputs].
+        cell: the cell inside.
+        kernel: [inputs, outputs] of the dense layer.
         bias: [outputs].
         activation: of the dense layer.
     """
@@ -775,12 +751,44 @@ class OutputProjectionWrapper(DeviceWrapper):
     def __init__(self, cell, *, kernel, bias, activation=identity):
         super().__init__(cell)
         self.kernel, self.bias, self.activation = kernel, bias, activation
-        self.output_size = kernel.shape[1]
+        check_shapes(self, {"bias": (kernel.shape[1],)})
+
+    def project(self, x):
+        """The dense layer, [B, inputs] -> [B, outputs]."""
+        return self.activation(np.matmul(x, self.kernel) + self.bias)
+
+
+class InputProjectionWrapper(ProjectionWrapper):
+    """A dense layer under the cell: x_t <- x_t kernel + bias.
+
+    Source: `tf.contrib.rnn.InputProjectionWrapper`.
+
+    Args: those of `ProjectionWrapper`; its outputs are the cell's inputs.
+    """
+
+    def __init__(self, cell, **dense):
+        super().__init__(cell, **dense)
+        self.input_size = len(self.kernel)
+
+    def step_at(self, time, inputs, state):
+        return self.cell.step_at(time, self.project(inputs), state)
+
+
+class OutputProjectionWrapper(ProjectionWrapper):
+    """A dense layer above the cell: y_t = output_t kernel + bias.
+
+    Source: `tf.contrib.rnn.OutputProjectionWrapper`.
+
+    Args: those of `ProjectionWrapper`; its inputs are the cell's outputs.
+    """
+
+    def __init__(self, cell, **dense):
+        super().__init__(cell, **dense)
+        self.output_size = self.kernel.shape[1]
 
     def step_at(self, time, inputs, state):
         output, new_state = self.cell.step_at(time, inputs, state)
-        projected = np.matmul(output, self.kernel) + self.bias
-        return self.activation(projected), new_state
+        return self.project(output), new_state
 
 
 class EmbeddingWrapper(DeviceWrapper):

@@ -95,7 +95,6 @@ CONVERSIONS = {
     cells.GRUCell: gru,
     cells.CudnnCompatibleGRUCell: cudnn_gru,
     cells.LSTMCell: lstm,
-    cells.LayerNormBasicLSTMCell: lstm,
 }
 
 
@@ -389,6 +388,7 @@ FORMS = {
     "bidirectional_dynamic_rnn": bidirectional,
     "bidirectional_dynamic_rnn lengths": bidirectional,
     "static_bidirectional_rnn": two_layers,
+    "stack_bidirectional_rnn": stack_bidirectional,
     "stack_bidirectional_dynamic_rnn": stack_bidirectional,
     "TimeReversedFusedRNN": time_reversed,
     "raw_rnn feedback": raw_feedback,
@@ -448,18 +448,19 @@ def test_plain_keras_differs(name, dtype):
 
 
 def assert_no_keras_cell_holds(case):
-    """No cell of any size has this many weights for these inputs."""
-    wanted = sum(array.size for array in case.variables.values())
-    kinds = (
-        keras.layers.SimpleRNNCell,
-        keras.layers.LSTMCell,
-        keras.layers.GRUCell,
-    )
-    for kind in kinds:
-        for units in range(1, 12):
-            cell = kind(units)
-            cell.build((None, case.inputs.shape[-1]))
-            assert cell.count_params() != wanted
+    """None with these inputs and outputs has these weights and states."""
+    weights = sum(array.size for array in case.variables.values())
+    states = sum(name.startswith("final/") for name in case.expected)
+    units = case.expected["outputs"].shape[-1]
+    for cell in (
+        keras.layers.SimpleRNNCell(units),
+        keras.layers.LSTMCell(units),
+        keras.layers.GRUCell(units, reset_after=False),
+        keras.layers.GRUCell(units),
+    ):
+        cell.build((None, case.inputs.shape[-1]))
+        cell_states = 2 if isinstance(cell, keras.layers.LSTMCell) else 1
+        assert (cell.count_params(), cell_states) != (weights, states)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import numpy as np
 
 import recorded
 from numpy_ref import tf1_cells as cells
+from numpy_ref import tf1_contrib_cells as contrib
 from numpy_ref import tf1_rnn
 
 PATH = recorded.FOLDER / "cells_tf1.15.5.npz"
@@ -73,6 +74,11 @@ class Recorded:
 
 # --- Cells from variables ---
 
+
+def _named(*names):
+    return {name: [name] for name in names}
+
+
 # {argument: what releases call it within the cell's scope}
 _KERNEL = ("kernel", "weights", "Linear/Matrix", "W_0")
 _BIAS = ("bias", "biases", "Linear/Bias", "B")
@@ -115,14 +121,29 @@ ARGUMENTS = {
     cells.LSTMCell: _PLAIN | _PEEPHOLES | _PROJECTION,
     cells.LSTMBlockCell: _PLAIN | _PEEPHOLES,
     cells.LayerNormBasicLSTMCell: _PLAIN | _LAYER_NORM,
-    cells.NASCell: {
-        name: [name]
-        for name in (
-            "kernel",
-            "recurrent_kernel",
-            "bias",
-            "projection_weights",
-        )
+    cells.NASCell: _named(
+        "kernel", "recurrent_kernel", "bias", "projection_weights"
+    ),
+    contrib.IndRNNCell: _named("kernel_w", "kernel_u", "bias"),
+    contrib.IndyLSTMCell: _named("kernel_w", "kernel_u", "bias"),
+    contrib.IndyGRUCell: {
+        "gate_kernel_w": ["gates/kernel_w"],
+        "gate_kernel_u": ["gates/kernel_u"],
+        "gate_bias": ["gates/bias"],
+        "candidate_kernel_w": ["candidate/kernel"],
+        "candidate_kernel_u": ["candidate/kernel_u"],
+        "candidate_bias": ["candidate/bias"],
+    },
+    contrib.CoupledInputForgetGateLSTMCell: {
+        **_PLAIN,
+        **_PROJECTION,
+        "w_f_diag": ["W_F_diag"],
+        "w_o_diag": ["W_O_diag"],
+    },
+    contrib.IntersectionRNNCell: {
+        **_PLAIN,
+        "in_kernel": ["in_projection/kernel"],
+        "in_bias": ["in_projection/bias"],
     },
 }
 
@@ -176,6 +197,21 @@ def projected(case, wrapper, scope, **options):
     cell = case.cell(cells.GRUCell, f"{scope}/gru_cell")
     arrays = {name: case[f"{scope}/{name}"] for name in ("kernel", "bias")}
     return wrapper(cell, **arrays, **options)
+
+
+def coupled(case, **options):
+    scope = "rnn/coupled_input_forget_gate_lstm_cell"
+    kind = contrib.CoupledInputForgetGateLSTMCell
+    return case.cell(kind, scope, **options)
+
+
+def grouped(case):
+    scope = "rnn/glstm_cell"
+    return contrib.GLSTMCell(
+        kernels=[case[f"{scope}/group{place}/kernel"] for place in range(3)],
+        biases=[case[f"{scope}/bias_{gate}"] for gate in "ijfo"],
+        projection_kernel=case[f"{scope}/projection/kernel"],
+    )
 
 
 def embedding(case):
@@ -259,6 +295,23 @@ CELLS = {
     "UGRNNCell": of(cells.UGRNNCell, "ugrnn_cell"),
     "NASCell": of(cells.NASCell, "nas_cell"),
     "NASCell all": of(cells.NASCell, "nas_cell"),
+    "IndRNNCell": of(contrib.IndRNNCell, "ind_rnn_cell"),
+    "IndyGRUCell": of(contrib.IndyGRUCell, "indy_gru_cell"),
+    "IndyLSTMCell": of(
+        contrib.IndyLSTMCell, "indy_lstm_cell", forget_bias=0.3
+    ),
+    "GLSTMCell": grouped,
+    "GLSTMCell projection": grouped,
+    "CoupledInputForgetGateLSTMCell": coupled,
+    "CoupledInputForgetGateLSTMCell all": functools.partial(
+        coupled, proj_clip=0.4, forget_bias=0.3
+    ),
+    "IntersectionRNNCell": of(
+        contrib.IntersectionRNNCell, "intersection_rnn_cell"
+    ),
+    "SRUCell": of(contrib.SRUCell, "sru_cell"),
+    "CompiledWrapper": gru,
+    "FusedRNNCellAdaptor": gru,
     "MultiRNNCell": stack,
     "MultiRNNCell peepholes": stack,
     "MultiRNNCell concatenated": concatenated_stack,
@@ -361,7 +414,9 @@ def bidirectional_layers(case):
         for layer, (kind, name) in enumerate(
             [(cells.LSTMCell, "lstm_cell"), (cells.GRUCell, "gru_cell")]
         ):
-            scope = f"stack_bidirectional_rnn/cell_{layer}/bidirectional_rnn"
+            scope = f"stack_bidirectional_rnn/cell_{layer}"
+            if case.key[0] == "stack_bidirectional_dynamic_rnn":
+                scope = f"{scope}/bidirectional_rnn"
             cell = case.cell(kind, f"{scope}/{direction}/{name}")
             of_direction.append(cell)
     return list(layers.values())
@@ -413,6 +468,7 @@ LOOPS = {
     "bidirectional_dynamic_rnn": bidirectional,
     "bidirectional_dynamic_rnn lengths": bidirectional,
     "static_bidirectional_rnn": static_bidirectional,
+    "stack_bidirectional_rnn": stack_bidirectional,
     "stack_bidirectional_dynamic_rnn": stack_bidirectional,
     "TimeReversedFusedRNN": time_reversed,
 }

@@ -170,6 +170,31 @@ CELLS = {
     "NASCell all": lambda p: p.rnn.NASCell(
         UNITS, num_proj=PROJECTED, use_bias=True
     ),
+    "IndRNNCell": lambda p: p.rnn.IndRNNCell(UNITS),
+    "IndyGRUCell": lambda p: p.rnn.IndyGRUCell(UNITS),
+    "IndyLSTMCell": lambda p: p.rnn.IndyLSTMCell(UNITS, forget_bias=0.3),
+    "GLSTMCell": lambda p: p.rnn.GLSTMCell(6, number_of_groups=3),
+    "GLSTMCell projection": lambda p: p.rnn.GLSTMCell(
+        12, num_proj=6, number_of_groups=3
+    ),
+    "CoupledInputForgetGateLSTMCell": lambda p: (
+        p.rnn.CoupledInputForgetGateLSTMCell(UNITS, state_is_tuple=True)
+    ),
+    "CoupledInputForgetGateLSTMCell all": lambda p: (
+        p.rnn.CoupledInputForgetGateLSTMCell(
+            UNITS,
+            use_peepholes=True,
+            num_proj=PROJECTED,
+            proj_clip=0.4,
+            forget_bias=0.3,
+            state_is_tuple=True,
+        )
+    ),
+    "IntersectionRNNCell": lambda p: p.rnn.IntersectionRNNCell(
+        UNITS, num_in_proj=UNITS
+    ),
+    "SRUCell": lambda p: p.rnn.SRUCell(UNITS),
+    "CompiledWrapper": lambda p: p.rnn.CompiledWrapper(p.nn.GRUCell(UNITS)),
     "MultiRNNCell": stack,
     "MultiRNNCell peepholes": lambda p: stack(p, use_peepholes=True),
     "MultiRNNCell concatenated": lambda p: p.nn.MultiRNNCell(
@@ -350,18 +375,22 @@ def static_bidirectional_rnn(p):
     p.fetch(both[:, :, UNITS:], states[1], "_bw")
 
 
-def stack_bidirectional_dynamic_rnn(p):
+def stack_bidirectional_rnn(p, dynamic):
     inputs = p.inputs()
     cells_fw = [p.nn.LSTMCell(UNITS), p.nn.GRUCell(2)]
     cells_bw = [p.nn.LSTMCell(4), p.nn.GRUCell(UNITS)]
-    outputs, *states = p.rnn.stack_bidirectional_dynamic_rnn(
+    loop = p.rnn.stack_bidirectional_rnn
+    if dynamic:
+        loop = p.rnn.stack_bidirectional_dynamic_rnn
+    outputs, *states = loop(
         cells_fw,
         cells_bw,
-        inputs,
+        inputs if dynamic else p.tf.unstack(inputs, axis=1),
         list(p.state([cell.state_size for cell in cells_fw])),
         list(p.state([cell.state_size for cell in cells_bw], "state_bw")),
         sequence_length=p.lengths(),
     )
+    outputs = outputs if dynamic else p.tf.stack(outputs, axis=1)
     p.fetch(outputs, states[0])
     p.fetch(outputs, states[1], "_bw")
 
@@ -373,6 +402,15 @@ def lstm_block_fused_cell(p, peepholes):
     )
     state = tuple(p.state([UNITS, UNITS]))
     outputs, final_state = cell(series, state, sequence_length=p.lengths())
+    p.fetch(p.tf.transpose(outputs, [1, 0, 2]), final_state)
+
+
+def fused_rnn_cell_adaptor(p):
+    series = p.tf.transpose(p.inputs(), [1, 0, 2])
+    cell = p.nn.GRUCell(UNITS)
+    outputs, final_state = p.rnn.FusedRNNCellAdaptor(cell, True)(
+        series, p.state(cell.state_size), sequence_length=p.lengths()
+    )
     p.fetch(p.tf.transpose(outputs, [1, 0, 2]), final_state)
 
 
@@ -405,7 +443,11 @@ LOOPS = {
         p, True
     ),
     "static_bidirectional_rnn": static_bidirectional_rnn,
-    "stack_bidirectional_dynamic_rnn": stack_bidirectional_dynamic_rnn,
+    "stack_bidirectional_rnn": lambda p: stack_bidirectional_rnn(p, False),
+    "stack_bidirectional_dynamic_rnn": lambda p: stack_bidirectional_rnn(
+        p, True
+    ),
+    "FusedRNNCellAdaptor": fused_rnn_cell_adaptor,
     "LSTMBlockFusedCell": lambda p: lstm_block_fused_cell(p, False),
     "LSTMBlockFusedCell peepholes": lambda p: lstm_block_fused_cell(p, True),
     "TimeReversedFusedRNN": time_reversed_fused_rnn,
@@ -415,7 +457,7 @@ LOOPS = {
 FLOAT32_ONLY = (
     "Block",
     "CudnnCompatibleLSTM",
-    "FusedRNN",
+    "ReversedFused",
     "Embedding",
     "Highway",
 )

@@ -82,5 +82,5 @@ class CellTolerance:
 
 CELLS = {
     "float64": CellTolerance(5.7e-16, 2e-15, _ORDER),
-    "float32": CellTolerance(3.1e-7, 1e-6, _ORDER),
+    "float32": CellTolerance(3.7e-7, 1e-6, _ORDER),
 }

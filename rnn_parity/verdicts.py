@@ -47,6 +47,7 @@ _GRU = f"{_GRU} told otherwise"
 _MASK = "past a row's end Keras repeats the last output unless told otherwise"
 _OUTSIDE = "past a row's end TensorFlow 1 has zeros, so multiply by the mask"
 _LENGTHS = "RNN(cell, zero_output_for_mask=True) and mask="
+_DIAGONAL = "trained further in Keras, what is zero would not stay so"
 _NONE = "none has these equations"
 
 CELLS = (
@@ -173,6 +174,65 @@ CELLS = (
         ("CudnnCompatibleGRUCell",),
     ),
     Verdict(
+        "contrib.rnn.IndRNNCell",
+        WITH_ARGUMENTS,
+        "SimpleRNNCell(units), recurrent kernel diagonal",
+        f"kernel_u is the diagonal; {_DIAGONAL}",
+        ("IndRNNCell",),
+    ),
+    Verdict(
+        "contrib.rnn.IndyGRUCell",
+        WITH_ARGUMENTS,
+        "GRUCell(units, reset_after=False), recurrent kernels diagonal",
+        f"kernel_u holds the diagonals; {_DIAGONAL}",
+        ("IndyGRUCell",),
+    ),
+    Verdict(
+        "contrib.rnn.IndyLSTMCell",
+        WITH_ARGUMENTS,
+        "LSTMCell(units), recurrent kernels diagonal",
+        f"kernel_u holds the diagonals; {_DIAGONAL}",
+        ("IndyLSTMCell",),
+    ),
+    Verdict(
+        "contrib.rnn.GLSTMCell",
+        WITH_ARGUMENTS,
+        "LSTMCell(units), zeros between the groups",
+        f"a kernel for every group; {_DIAGONAL}",
+        ("GLSTMCell",),
+    ),
+    Verdict(
+        "contrib.rnn.GLSTMCell(num_proj=...)",
+        OWN_CLASS,
+        "none holds kernels [I + P, 4 H] and [H, P]",
+        "c and h differ in size",
+        ("GLSTMCell projection",),
+    ),
+    Verdict(
+        "contrib.rnn.CoupledInputForgetGateLSTMCell",
+        OWN_CLASS,
+        _NONE,
+        "three gates: what is taken in is what is forgotten",
+        (
+            "CoupledInputForgetGateLSTMCell",
+            "CoupledInputForgetGateLSTMCell all",
+        ),
+    ),
+    Verdict(
+        "contrib.rnn.IntersectionRNNCell",
+        OWN_CLASS,
+        _NONE,
+        "its kernel has the shape of an LSTMCell's",
+        ("IntersectionRNNCell",),
+    ),
+    Verdict(
+        "contrib.rnn.SRUCell",
+        OWN_CLASS,
+        _NONE,
+        "its kernel multiplies the input alone",
+        ("SRUCell",),
+    ),
+    Verdict(
         "contrib.rnn.UGRNNCell",
         OWN_CLASS,
         _NONE,
@@ -252,6 +312,13 @@ WRAPPERS = (
         "the cell",
         "where a cell runs changes nothing",
         ("DeviceWrapper",),
+    ),
+    Verdict(
+        "contrib.rnn.CompiledWrapper",
+        EQUAL,
+        "the cell; compile(jit_compile=True)",
+        "compiling changes nothing but rounding",
+        ("CompiledWrapper",),
     ),
     Verdict(
         "contrib.rnn.InputProjectionWrapper",
@@ -348,6 +415,20 @@ LOOPS = (
         "Bidirectional(..., merge_mode='concat') on top of one another",
         "each layer reads both directions of the one below",
         ("stack_bidirectional_dynamic_rnn",),
+    ),
+    Verdict(
+        "contrib.rnn.stack_bidirectional_rnn",
+        WITH_ARGUMENTS,
+        "Bidirectional(..., merge_mode='concat') on top of one another",
+        "a list of steps becomes one array [B, T, I]",
+        ("stack_bidirectional_rnn",),
+    ),
+    Verdict(
+        "contrib.rnn.FusedRNNCellAdaptor",
+        WITH_ARGUMENTS,
+        _LENGTHS,
+        "time comes first in TensorFlow 1",
+        ("FusedRNNCellAdaptor",),
     ),
     Verdict(
         "contrib.rnn.LSTMBlockFusedCell",
