@@ -12,6 +12,7 @@ from tf1_cases import make_cell, named, nested
 
 import recorded
 from numpy_ref import tf1_cells as cells
+from numpy_ref import tf1_contrib_cells as contrib
 from numpy_ref import tf1_rnn
 from recorded import record_all
 from rnn_parity import ladder, tolerances
@@ -45,7 +46,7 @@ def make(of_cell, variables):
     residual = options.pop("residual", False)
     if "activation" in options:
         options["activation"] = cells.ACTIVATIONS[options["activation"]]
-    kind = getattr(cells, kind)
+    kind = getattr(cells, kind, None) or getattr(contrib, kind)
     cell = make_cell(kind, variables, of_cell["scope"], **options)
     assert cell.input_size == of_cell["input_size"]
     size = of_cell["units"], of_cell.get("projection", of_cell["units"])
@@ -188,7 +189,7 @@ def test_numpy_computes_what_the_truth_says(name):
 
 def test_all_releases_and_situations_are_there():
     releases = [read_truth(name)["tensorflow"] for name in NAMES]
-    assert len(NAMES) == 31
+    assert len(NAMES) == 33
     for release in record_all.RELEASES:
         assert releases.count(release.version) >= 3
 

@@ -413,6 +413,44 @@ def named_cells(s):
     return s.minimize(s.tf.train.MomentumOptimizer(0.01, 0.9))
 
 
+def look_alikes(s):
+    """Other cells, with kernels that would fit an LSTMCell or a GRUCell."""
+    rnn = s.rnn
+    kinds = {
+        "CoupledInputForgetGateLSTMCell": (
+            "coupled_input_forget_gate_lstm_cell"
+        ),
+        "IntersectionRNNCell": "intersection_rnn_cell",
+        "UGRNNCell": "ugrnn_cell",
+        "SRUCell": "sru_cell",
+    }
+    sizes = (INPUTS, 5, 5, 4, 2)
+    layers = [
+        rnn.CoupledInputForgetGateLSTMCell(5, state_is_tuple=True),
+        rnn.IntersectionRNNCell(5),
+        rnn.UGRNNCell(4),
+        rnn.SRUCell(2),
+    ]
+    truth = [
+        cell(
+            MULTI.format(layer, name), kind, *sizes[layer : layer + 2], layer
+        )
+        for layer, (kind, name) in enumerate(kinds.items())
+    ]
+    s.dynamic(s.nn.MultiRNNCell(layers), truth)
+    return s.minimize(s.tf.train.MomentumOptimizer(0.01, 0.9))
+
+
+def keras_layers(s):
+    """Layers of tf.keras, whose first kernel would fit an LSTMCell."""
+    s.prefix = "keras/"
+    layers = s.tf.keras.layers
+    inputs = s.inputs()
+    for layer in (layers.LSTM(2), layers.GRU(2), layers.SimpleRNN(2)):
+        s.finals.append(layer(inputs))
+    return s.minimize(s.tf.train.AdamOptimizer(0.01))
+
+
 # --- Networks of cuDNN ---
 
 
@@ -618,6 +656,8 @@ SITUATIONS = (
     read_outs,
     characters_and_words,
     named_cells,
+    look_alikes,
+    keras_layers,
     cudnn_lstm,
     cudnn_gru,
     format_v1,
