@@ -304,7 +304,7 @@ CELLS = {
     "GLSTMCell projection": grouped,
     "CoupledInputForgetGateLSTMCell": coupled,
     "CoupledInputForgetGateLSTMCell all": functools.partial(
-        coupled, proj_clip=0.4, forget_bias=0.3
+        coupled, proj_clip=0.05, forget_bias=0.3
     ),
     "IntersectionRNNCell": of(
         contrib.IntersectionRNNCell, "intersection_rnn_cell"

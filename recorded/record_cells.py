@@ -185,7 +185,7 @@ CELLS = {
             UNITS,
             use_peepholes=True,
             num_proj=PROJECTED,
-            proj_clip=0.4,
+            proj_clip=0.05,
             forget_bias=0.3,
             state_is_tuple=True,
         )

@@ -764,9 +764,12 @@ def main(arguments):
     with record.native_stderr_closed():
         for name, build in sorted(situations_of(tf.__version__).items()):
             folder = os.path.join(arguments[0], name)
-            shutil.rmtree(folder, ignore_errors=True)
-            os.makedirs(folder)
-            run_situation(tf, name, build, folder)
+            partial = f"{folder}.partial"
+            for leftover in (partial, folder):
+                shutil.rmtree(leftover, ignore_errors=True)
+            os.makedirs(partial)
+            run_situation(tf, name, build, partial)
+            os.rename(partial, folder)
 
 
 if __name__ == "__main__":

@@ -163,14 +163,16 @@ CELLS = (
         "contrib.cudnn_rnn.CudnnCompatibleLSTMCell, CudnnLSTM",
         EQUAL,
         "LSTMCell(units), LSTM(units)",
-        "no forget bias is added; the two biases are saved as their sum",
+        "no forget bias is added, the two biases are saved as their sum; "
+        "shown with the cell that a CudnnLSTM's checkpoint restores into",
         ("CudnnCompatibleLSTMCell",),
     ),
     Verdict(
         "contrib.cudnn_rnn.CudnnCompatibleGRUCell, CudnnGRU",
         EQUAL,
         "GRUCell(units), GRU(units)",
-        "reset_after=True, Keras' default; the biases become [2, 3 H]",
+        "reset_after=True, Keras' default; the biases become [2, 3 H]; "
+        "shown with the cell that a CudnnGRU's checkpoint restores into",
         ("CudnnCompatibleGRUCell",),
     ),
     Verdict(
