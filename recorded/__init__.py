@@ -1,8 +1,10 @@
 """What genuine TensorFlow 1 releases computed, and how to read it.
 
 `<section>_inputs.npz` is what went in; `<section>_tf<release>.npz` is what
-came out of that release, run by `record.py`, with its provenance. Reading
-needs NumPy and no TensorFlow.
+came out of that release, run by `record.py`, with its provenance.
+`cells_tf1.15.5.npz` is the same for single cells and loops (see
+`record_cells.py`), `checkpoints/` for checkpoints (`record_checkpoints.py`).
+Reading needs NumPy and no TensorFlow.
 """
 
 import hashlib

@@ -1,9 +1,10 @@
-"""Records every section under every genuine release: `make record`.
+"""Records all that is recorded under every genuine release: `make record`.
 
 For each release it makes a virtual environment of its own with the old
 interpreter (Python 3.6 for 0.12.1 and 1.0.1, 3.7 for 1.15.5), writes the
-inputs, and runs `record.py` there. Releases whose interpreter is not at
-hand are named and left as they are.
+inputs, and runs `record.py` there for the sections, `record_checkpoints.py`
+for checkpoints and, under 1.15.5, `record_cells.py` for single cells.
+Releases whose interpreter is not at hand are named and left as they are.
 """
 
 import dataclasses
@@ -20,6 +21,9 @@ from rnn_parity.errors import UserError
 
 ROOT = recorded.FOLDER.parent
 SCRIPT = recorded.FOLDER / "record.py"
+CELLS_SCRIPT = recorded.FOLDER / "record_cells.py"
+CHECKPOINTS_SCRIPT = recorded.FOLDER / "record_checkpoints.py"
+CELLS_RELEASE = "1.15.5"  # the last, which has every cell
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +94,7 @@ def set_up(release, python):
 
 
 def record(release, python):
-    """Records all sections under one release; whole files or none."""
+    """Records all that one release is for; whole files or none."""
     inside = set_up(release, python)
     for section in sections.SECTIONS.values():
         with tempfile.TemporaryDirectory() as scratch:
@@ -99,6 +103,11 @@ def record(release, python):
             outputs = recorded.release_path(section, release.version)
             subprocess.run([inside, SCRIPT, inputs, outputs], check=True)
             shutil.copyfile(inputs, recorded.inputs_path(section))
+    checkpoints = recorded.FOLDER / "checkpoints"
+    subprocess.run([inside, CHECKPOINTS_SCRIPT, checkpoints], check=True)
+    if release.version == CELLS_RELEASE:
+        cells = recorded.FOLDER / f"cells_tf{CELLS_RELEASE}.npz"
+        subprocess.run([inside, CELLS_SCRIPT, cells], check=True)
 
 
 def main():

@@ -153,6 +153,11 @@ def compare(observed, reference, section, dtype):
     return shapes + values
 
 
+def error_of(value, reference):
+    """`Difference.error` of two arrays of the same shape."""
+    return _difference("", "", value, reference, 0.0).error
+
+
 def first_difference(differences):
     """The lowest rung's first tensor that does not agree, or None."""
     return next((d for d in differences if not d.agrees), None)

@@ -11,6 +11,17 @@ state, Keras two; an LSTM's gates lie side by side in the columns:
 cell runs, Keras has it in the bias: moving a bias there adds it once, moving
 it back subtracts it. Gradients and an optimizer's accumulators have the same
 layout and no such constant: convert them with `forget_bias=0.0`.
+
+A GRU of TensorFlow 1 has a kernel for the gates r, u and one for the
+candidate c; Keras has z, r, h, where z is u and h is c:
+
+                 gate kernel        candidate kernel   Keras' kernels
+    TensorFlow 1 [I + H, 2 H] r, u  [I + H, H]
+    Keras                                              [I, 3 H], [H, 3 H]
+
+A GRUCell resets the state before the product, as Keras does with
+`reset_after=False` and a bias [3 H]; what cuDNN computes resets it after,
+`reset_after=True` and a bias [2, 3 H], of the inputs and of the state.
 """
 
 import numpy as np
@@ -40,6 +51,57 @@ def lstm_from_keras(kernel, recurrent_kernel, bias, forget_bias=FORGET_BIAS):
     kernel = np.concatenate([kernel, recurrent_kernel])
     bias = _add_to_forget_gate(bias, -forget_bias)
     return _swap_gates(kernel), _swap_gates(bias)
+
+
+def gru_to_keras(gate_kernel, gate_bias, candidate_kernel, candidate_bias):
+    """A GRUCell -> (kernel, recurrent_kernel, bias), reset_after=False."""
+    units = len(candidate_bias)
+    kernel = _join_gru_gates(gate_kernel, candidate_kernel)
+    bias = _join_gru_gates(gate_bias, candidate_bias)
+    return (*_split_kernel(kernel, units), bias)
+
+
+def gru_from_keras(kernel, recurrent_kernel, bias):
+    """The way back: gate kernel and bias, candidate kernel and bias."""
+    kernel = np.concatenate([kernel, recurrent_kernel])
+    gate_kernel, candidate_kernel = _split_gru_gates(kernel)
+    gate_bias, candidate_bias = _split_gru_gates(bias)
+    return gate_kernel, gate_bias, candidate_kernel, candidate_bias
+
+
+def cudnn_gru_to_keras(
+    gate_kernel,
+    gate_bias,
+    input_kernel,
+    input_bias,
+    hidden_kernel,
+    hidden_bias,
+):
+    """A CudnnCompatibleGRUCell -> Keras' three arrays, reset_after=True."""
+    gate_kernels = _split_kernel(gate_kernel, units=len(hidden_bias))
+    kernel = _join_gru_gates(gate_kernels[0], input_kernel)
+    recurrent_kernel = _join_gru_gates(gate_kernels[1], hidden_kernel)
+    of_inputs = _join_gru_gates(gate_bias, input_bias)
+    of_state = _join_gru_gates(np.zeros_like(gate_bias), hidden_bias)
+    return kernel, recurrent_kernel, np.stack([of_inputs, of_state])
+
+
+def cudnn_gru_from_keras(kernel, recurrent_kernel, bias):
+    """The way back; the gates' two biases become their sum."""
+    gates, input_kernel = _split_gru_gates(kernel)
+    recurrent_gates, hidden_kernel = _split_gru_gates(recurrent_kernel)
+    (gate_bias, input_bias), (state_bias, hidden_bias) = (
+        _split_gru_gates(one) for one in bias
+    )
+    gate_kernel = np.concatenate([gates, recurrent_gates])
+    return (
+        gate_kernel,
+        gate_bias + state_bias,
+        input_kernel,
+        input_bias,
+        hidden_kernel,
+        hidden_bias,
+    )
 
 
 def to_keras(section, values, forget_bias=FORGET_BIAS):
@@ -96,6 +158,18 @@ def _swap_gates(value):
     """Exchanges the two gates in the middle of the last axis."""
     first, second, third, fourth = np.split(value, 4, axis=-1)
     return np.concatenate([first, third, second, fourth], axis=-1)
+
+
+def _join_gru_gates(gates, candidate):
+    """r, u and c in the last axis -> z, r, h."""
+    reset, update = np.split(gates, 2, axis=-1)
+    return np.concatenate([update, reset, candidate], axis=-1)
+
+
+def _split_gru_gates(value):
+    """z, r, h in the last axis -> (r beside u, c)."""
+    update, reset, candidate = np.split(value, 3, axis=-1)
+    return np.concatenate([reset, update], axis=-1), candidate
 
 
 def _add_to_forget_gate(bias, value):

@@ -18,8 +18,10 @@ import warnings
 
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
-WANTED = "TF_CPP_MIN_LOG_LEVEL" in os.environ
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Other values need not be the user's: JAX sets 1, and processes inherit 3.
+WANTED = os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0"
+if not WANTED:
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
 
 @contextlib.contextmanager

@@ -1,0 +1,505 @@
+"""The verdict table: Keras 3 with the recorded weights against 1.15.5.
+
+`keras_cell` gives the Keras form of a cell of numpy_ref, or the nearest there
+is; `FORMS` what has more to it than a cell in a loop.
+"""
+
+import functools
+import pathlib
+
+import keras
+import numpy as np
+import pytest
+import tf1_cases
+
+from numpy_ref import ops
+from numpy_ref import tf1_cells as cells
+from rnn_parity import ladder, layouts, tolerances, verdicts
+from rnn_parity.quiet import tf
+
+ACTIVATIONS = {
+    np.tanh: "tanh",
+    cells.relu: "relu",
+    ops.sigmoid: "sigmoid",
+    cells.identity: "linear",
+}
+SAME = (verdicts.EQUAL, verdicts.WITH_ARGUMENTS)
+
+
+# --- From numpy_ref's cells to Keras' ---
+
+
+def keras_cell(cell):
+    """The Keras cell and its weights; what Keras lacks is left out.
+
+    Raises:
+        LookupError: no Keras cell holds these arrays.
+    """
+    if isinstance(cell, cells.MultiRNNCell):
+        pairs = [keras_cell(each) for each in cell.cells]
+        weights = [array for _, arrays in pairs for array in arrays]
+        return keras.layers.StackedRNNCells(
+            [each for each, _ in pairs], dtype=cell.dtype.name
+        ), weights
+    for kind, convert in CONVERSIONS.items():
+        if isinstance(cell, kind):
+            return convert(cell)
+    raise LookupError(type(cell).__name__)
+
+
+def simple_rnn(cell):
+    return keras.layers.SimpleRNNCell(
+        cell.output_size, ACTIVATIONS[cell.activation], dtype=cell.dtype.name
+    ), layouts.simple_rnn_to_keras(cell.kernel, cell.bias)
+
+
+def gru(cell):
+    return keras.layers.GRUCell(
+        cell.output_size,
+        ACTIVATIONS[cell.activation],
+        reset_after=False,
+        dtype=cell.dtype.name,
+    ), layouts.gru_to_keras(
+        cell.gate_kernel,
+        cell.gate_bias,
+        cell.candidate_kernel,
+        cell.candidate_bias,
+    )
+
+
+def cudnn_gru(cell):
+    return keras.layers.GRUCell(
+        cell.output_size, dtype=cell.dtype.name
+    ), layouts.cudnn_gru_to_keras(
+        cell.gate_kernel,
+        cell.gate_bias,
+        cell.input_kernel,
+        cell.input_bias,
+        cell.hidden_kernel,
+        cell.hidden_bias,
+    )
+
+
+def lstm(cell):
+    units = cell.state_size[0]
+    if cell.output_size != units:
+        raise LookupError("no projection in Keras")
+    bias = np.zeros(4 * units, cell.dtype) if cell.bias is None else cell.bias
+    return keras.layers.LSTMCell(
+        units, ACTIVATIONS[cell.activation], dtype=cell.dtype.name
+    ), layouts.lstm_to_keras(cell.kernel, bias, cell.forget_bias)
+
+
+CONVERSIONS = {
+    cells.BasicRNNCell: simple_rnn,
+    cells.GRUCell: gru,
+    cells.CudnnCompatibleGRUCell: cudnn_gru,
+    cells.LSTMCell: lstm,
+}
+
+
+# --- Running ---
+
+
+def swapped(state):
+    """(c, h) of every LSTM becomes [h, c], and the other way round."""
+    if not isinstance(state, (tuple, list)):
+        return state
+    if not isinstance(state[0], (tuple, list)) and len(state) == 2:
+        return [state[1], state[0]]
+    return [swapped(part) for part in state]
+
+
+def keras_state(state):
+    """As `RNN` wants it: a list, one entry per array or per layer."""
+    state = swapped(state)
+    return state if isinstance(state, list) or state is None else [state]
+
+
+def mask_of(case):
+    if case.lengths is None:
+        return None
+    return tf.sequence_mask(case.lengths, case.inputs.shape[1])
+
+
+def past_the_end(case):
+    """[B, T, 1]: 1 where a step is valid, 0 past a row's end."""
+    mask = mask_of(case)
+    return tf.cast(mask[..., None], case.dtype)
+
+
+def rnn_layer(cell, **options):
+    """A cell of numpy_ref as a built `RNN` with its weights in place."""
+    inside, weights = keras_cell(cell)
+    layer = keras.layers.RNN(
+        inside,
+        return_sequences=True,
+        return_state=True,
+        zero_output_for_mask=True,
+        dtype=cell.dtype.name,
+        **options,
+    )
+    layer.build((None, None, cell.input_size))
+    layer.set_weights(list(weights))
+    return layer
+
+
+def final_of(cell, states):
+    """What a layer returns as states -> nested as numpy_ref nests it."""
+    if isinstance(cell, cells.MultiRNNCell):
+        return tuple(
+            final_of(each, state if isinstance(state, list) else [state])
+            for each, state in zip(cell.cells, states, strict=True)
+        )
+    states = [np.asarray(state) for state in states]
+    return tuple(swapped(states)) if len(states) == 2 else states[0]
+
+
+def run_cell(cell, case, inputs=None, **options):
+    """(outputs, final state): `RNN` over the case's inputs, as tensors."""
+    state = tf1_cases.nested(cell.state_size, case.state)
+    outputs, *states = rnn_layer(cell, **options)(
+        case.inputs if inputs is None else inputs,
+        initial_state=keras_state(state),
+        mask=mask_of(case),
+    )
+    return outputs, final_of(cell, states)
+
+
+def named(outputs, final, direction=""):
+    return tf1_cases.named(np.asarray(outputs), final, direction)
+
+
+def plain(case, name):
+    return named(*run_cell(tf1_cases.CELLS[name](case), case))
+
+
+# --- What is more than a cell in a loop ---
+
+
+def concatenated_stack(case):
+    cell = tf1_cases.CELLS["MultiRNNCell concatenated"](case).cell
+    sizes = cells.flat_state(cell.state_size)
+    places = np.cumsum(sizes)[:-1]
+    split = tf1_cases.Recorded(*case.key)
+    split.state = np.split(case.state[0], places, axis=1)
+    outputs, final = run_cell(cell, split)
+    return named(outputs, np.concatenate(cells.flat_state(final), axis=1))
+
+
+def device(case):
+    return named(*run_cell(tf1_cases.gru(case), case))
+
+
+def residual(case):
+    outputs, final = run_cell(tf1_cases.basic_lstm(case), case)
+    both = keras.layers.Add(dtype=case.dtype)([case.inputs, outputs])
+    return named(both * past_the_end(case), final)
+
+
+def dense(case, kernel, bias, activation):
+    layer = keras.layers.Dense(
+        len(bias), ACTIVATIONS[activation], dtype=case.dtype
+    )
+    layer.build((None, None, len(kernel)))
+    layer.set_weights([kernel, bias])
+    return layer
+
+
+def highway(case):
+    outputs, final = run_cell(tf1_cases.gru(case), case)
+    wrapper = tf1_cases.highway(case)
+    carry = dense(case, wrapper.carry_w, wrapper.carry_b, ops.sigmoid)
+    carry = carry(case.inputs)
+    blended = case.inputs * carry + outputs * (1 - carry)
+    return named(blended * past_the_end(case), final)
+
+
+def input_projection(case):
+    wrapper = tf1_cases.CELLS["InputProjectionWrapper"](case)
+    layer = dense(case, wrapper.kernel, wrapper.bias, wrapper.activation)
+    return named(*run_cell(wrapper.cell, case, layer(case.inputs)))
+
+
+def output_projection(case):
+    wrapper = tf1_cases.CELLS["OutputProjectionWrapper"](case)
+    layer = dense(case, wrapper.kernel, wrapper.bias, wrapper.activation)
+    outputs, final = run_cell(wrapper.cell, case)
+    return named(layer(outputs) * past_the_end(case), final)
+
+
+def embedding(case):
+    wrapper = tf1_cases.embedding(case)
+    layer = keras.layers.Embedding(*wrapper.embedding.shape)
+    layer.build()
+    layer.set_weights([wrapper.embedding])
+    looked_up = layer(case.inputs[..., 0])
+    return named(*run_cell(wrapper.cell, case, looked_up))
+
+
+class Masks(keras.layers.Layer):
+    """`Dropout` with a mask [T, B, N] that is given, not drawn."""
+
+    def __init__(self, masks, keep_prob, dtype):
+        super().__init__(dtype=dtype)
+        self.scale = np.swapaxes(masks, 0, 1) / np.array(keep_prob, dtype)
+
+    def call(self, inputs):
+        return inputs * tf.cast(self.scale, self.dtype)
+
+
+def dropout(case):
+    wrapper = tf1_cases.dropout(case)
+    before = Masks(wrapper.input_masks, wrapper.input_keep_prob, case.dtype)
+    after = Masks(wrapper.output_masks, wrapper.output_keep_prob, case.dtype)
+    outputs, final = run_cell(wrapper.cell, case, before(case.inputs))
+    return named(after(outputs), final)
+
+
+def static(case):
+    return named(*run_cell(tf1_cases.lstm(case), case, unroll=True))
+
+
+def run_bidirectional(both, merge_mode, inputs, states, mask):
+    """(outputs in a list, the final states of both directions)."""
+    layers = rnn_layer(both[0]), rnn_layer(both[1], go_backwards=True)
+    layer = keras.layers.Bidirectional(
+        layers[0],
+        merge_mode,
+        backward_layer=layers[1],
+        dtype=both[0].dtype.name,
+    )
+    layer.build((None, None, both[0].input_size))  # draws new weights
+    layer.set_weights([a for one in layers for a in one.get_weights()])
+    initial = [array for one in states for array in keras_state(one)]
+    results = layer(inputs, initial_state=initial, mask=mask)
+    count = len(results) - len(initial)
+    half = count + len(initial) // 2
+    finals = (
+        final_of(both[0], results[count:half]),
+        final_of(both[1], results[half:]),
+    )
+    return results[:count], finals
+
+
+def bidirectional(case):
+    scope = "bidirectional_rnn/{}/lstm_cell"
+    both = [
+        case.cell(cells.LSTMCell, scope.format(way)) for way in ("fw", "bw")
+    ]
+    outputs, finals = run_bidirectional(
+        both, None, case.inputs, [case.state, case.state_bw], mask_of(case)
+    )
+    return named(outputs[0], finals[0]) | named(outputs[1], finals[1], "_bw")
+
+
+def stack_bidirectional(case):
+    layers = tf1_cases.bidirectional_layers(case)
+    states = [
+        tf1_cases.nested(tuple(cell.state_size for cell in of_way), arrays)
+        for of_way, arrays in zip(
+            layers, (case.state, case.state_bw), strict=True
+        )
+    ]
+    outputs, finals = case.inputs, []
+    for both, of_layer in zip(
+        zip(*layers, strict=True), zip(*states, strict=True), strict=True
+    ):
+        (outputs,), final = run_bidirectional(
+            both, "concat", outputs, of_layer, mask_of(case)
+        )
+        finals.append(final)
+    forward, backward = zip(*finals, strict=True)
+    return named(outputs, forward) | named(outputs, backward, "_bw")
+
+
+def whole_layer(case, cell, kind, **options):
+    """`LSTM` or `GRU` in place of `RNN` and a cell."""
+    layer = kind(
+        cell.output_size,
+        return_sequences=True,
+        return_state=True,
+        zero_output_for_mask=True,
+        dtype=case.dtype,
+        **options,
+    )
+    layer.build((None, None, cell.input_size))
+    layer.set_weights(list(keras_cell(cell)[1]))
+    state = tf1_cases.nested(cell.state_size, case.state)
+    outputs, *states = layer(
+        case.inputs, initial_state=keras_state(state), mask=mask_of(case)
+    )
+    return np.asarray(outputs), final_of(cell, states)
+
+
+def whole_lstm(case, name):
+    cell = tf1_cases.CELLS[name](case)
+    return named(*whole_layer(case, cell, keras.layers.LSTM))
+
+
+def whole_gru(case):
+    cell = tf1_cases.CELLS["CudnnCompatibleGRUCell"](case)
+    return named(*whole_layer(case, cell, keras.layers.GRU))
+
+
+def two_layers(case):
+    forward = case.cell(
+        cells.BasicRNNCell, "bidirectional_rnn/fw/basic_rnn_cell"
+    )
+    backward = case.cell(
+        cells.BasicLSTMCell, "bidirectional_rnn/bw/basic_lstm_cell"
+    )
+    reverse = tf1_cases.Recorded(*case.key)
+    reverse.state = case.state_bw
+    outputs, final = run_cell(backward, reverse, go_backwards=True)
+    backwards = named(np.asarray(outputs)[:, ::-1], final, "_bw")
+    return named(*run_cell(forward, case)) | backwards
+
+
+def time_reversed(case):
+    cell = case.cell(cells.LSTMBlockCell, "lstm_fused_cell")
+    outputs, final = whole_layer(
+        case, cell, keras.layers.LSTM, go_backwards=True
+    )
+    return named(outputs[:, ::-1], final)
+
+
+def raw_feedback(case):
+    """As near as `RNN` comes: as many steps, the first input throughout."""
+    cell = tf1_cases.basic_lstm(case)
+    steps = case.expected["outputs"].shape[1]
+    inputs = np.repeat(case.inputs[:, :1], steps, axis=1)
+    return named(*run_cell(cell, case, inputs))
+
+
+FORMS = {
+    "MultiRNNCell concatenated": concatenated_stack,
+    "DeviceWrapper": device,
+    "ResidualWrapper": residual,
+    "HighwayWrapper": highway,
+    "InputProjectionWrapper": input_projection,
+    "OutputProjectionWrapper": output_projection,
+    "EmbeddingWrapper": embedding,
+    "DropoutWrapper": dropout,
+    "DropoutWrapper variational": dropout,
+    "DropoutWrapper state": dropout,
+    "static_rnn": static,
+    "static_rnn lengths": static,
+    "bidirectional_dynamic_rnn": bidirectional,
+    "bidirectional_dynamic_rnn lengths": bidirectional,
+    "static_bidirectional_rnn": two_layers,
+    "stack_bidirectional_rnn": stack_bidirectional,
+    "stack_bidirectional_dynamic_rnn": stack_bidirectional,
+    "TimeReversedFusedRNN": time_reversed,
+    "raw_rnn feedback": raw_feedback,
+    "CudnnCompatibleGRUCell": whole_gru,
+    **{
+        name: functools.partial(whole_lstm, name=name)
+        for name in (
+            "CudnnCompatibleLSTMCell",
+            "LSTMBlockFusedCell",
+            "LSTMBlockFusedCell peepholes",
+        )
+    },
+}
+
+
+def run_keras(name, dtype):
+    """(what Keras computes, what 1.15.5 did), by the recorded names."""
+    case = tf1_cases.Recorded(name, dtype)
+    found = FORMS[name](case) if name in FORMS else plain(case, name)
+    assert sorted(found) == sorted(case.expected)
+    for key, value in case.expected.items():
+        assert found[key].dtype == value.dtype == dtype
+    return found, case.expected
+
+
+def cases_of(*kinds):
+    """Every case that rows of these kinds rest on, once, with each dtype."""
+    rows = [row for row in verdicts.TABLE if row.verdict in kinds]
+    names = dict.fromkeys(case for row in rows for case in row.cases)
+    return [
+        pytest.param(name, dtype, id=f"{name}-{dtype}")
+        for name in names
+        for dtype in tf1_cases.recorded_dtypes()[name]
+    ]
+
+
+@pytest.mark.parametrize(("name", "dtype"), cases_of(*SAME))
+def test_keras_computes_the_same(name, dtype):
+    found, expected = run_keras(name, dtype)
+    for key, value in expected.items():
+        error = ladder.error_of(found[key], value)
+        assert error <= tolerances.CELLS[dtype].allowed, key
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    cases_of(verdicts.OWN_CLASS, verdicts.NOT_REPRESENTABLE),
+)
+def test_plain_keras_differs(name, dtype):
+    try:
+        found, expected = run_keras(name, dtype)
+    except LookupError:
+        assert_no_keras_cell_holds(tf1_cases.Recorded(name, dtype))
+    else:
+        error = ladder.error_of(found["outputs"], expected["outputs"])
+        assert error > 1e-3
+
+
+def assert_no_keras_cell_holds(case):
+    """None with these inputs and outputs has these weights and states."""
+    weights = sum(array.size for array in case.variables.values())
+    states = sum(name.startswith("final/") for name in case.expected)
+    units = case.expected["outputs"].shape[-1]
+    for cell in (
+        keras.layers.SimpleRNNCell(units),
+        keras.layers.LSTMCell(units),
+        keras.layers.GRUCell(units, reset_after=False),
+        keras.layers.GRUCell(units),
+    ):
+        cell.build((None, case.inputs.shape[-1]))
+        cell_states = 2 if isinstance(cell, keras.layers.LSTMCell) else 1
+        assert (cell.count_params(), cell_states) != (weights, states)
+
+
+@pytest.mark.parametrize(
+    ("name", "noise_shape"),
+    [("DropoutWrapper", None), ("DropoutWrapper variational", (1, 1, None))],
+)
+def test_keras_dropout_shares_its_masks_alike(name, noise_shape):
+    masks = tf1_cases.Recorded(name, "float64").masks["output"]
+    keras.utils.set_random_seed(7)
+    layer = keras.layers.Dropout(0.5, noise_shape, dtype="float64")
+    ones = np.ones((masks.shape[1], masks.shape[0], masks.shape[2]))
+    drawn = np.asarray(layer(ones, training=True))
+    assert set(np.unique(drawn)) == {0, 2}  # kept values are 1 / keep
+    for axis, shared in ((0, "steps"), (1, "rows")):
+        alike = (masks == masks.take([0], axis)).all()
+        swapped_axis = 1 - axis  # [B, T, H] in Keras
+        assert alike == (drawn == drawn.take([0], swapped_axis)).all(), shared
+        assert alike == (noise_shape is not None)
+
+
+def test_every_recorded_case_has_a_verdict():
+    judged = {case for row in verdicts.TABLE for case in row.cases}
+    assert judged == set(tf1_cases.recorded_dtypes())
+
+
+def test_every_row_names_tests_that_exist():
+    for row in verdicts.TABLE:
+        assert row.verdict in verdicts.VERDICTS
+        proven_by = test_plain_keras_differs
+        if row.verdict in SAME:
+            proven_by = test_keras_computes_the_same
+        ids = {param.id.rpartition("-")[0] for param in cases_of(row.verdict)}
+        for test, case in zip(row.tests, row.cases, strict=True):
+            file, _, name = test.partition("::")
+            assert pathlib.Path(file).name == pathlib.Path(__file__).name
+            assert name == f"{proven_by.__name__}[{case}]"
+            assert case in ids
+
+
+def test_no_symbol_has_two_verdicts():
+    symbols = [row.symbol for row in verdicts.TABLE]
+    assert len(set(symbols)) == len(symbols)
