@@ -32,7 +32,7 @@ test: $(READY)
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
 
 bench: $(READY)
-	$(BIN)/python -m pytest benchmarks --benchmark-columns=min,median,iqr,rounds --benchmark-sort=name
+	$(BIN)/python -m benchmarks.training_step
 
 lint: $(READY)
 	$(BIN)/ruff check

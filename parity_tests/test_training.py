@@ -150,6 +150,13 @@ def test_data_depend_on_seed_and_epoch_alone():
     ]
     np.testing.assert_array_equal(masks[0][2:], masks[1])
     assert (masks[0][0] != masks[0][1]).any()
+    other = stream.masks(section, SMALL, 5, 2, range(4))["dropout_masks"]
+    assert (other != masks[0]).any()
+    many = SMALL.replace(state_size=200, output_keep_prob=0.7)
+    kept = stream.masks(section, many, 5, 0, range(10))["dropout_masks"]
+    assert kept.shape == (10, 3, 4, 2, 200)
+    assert set(np.unique(kept)) == {0.0, 1.0}
+    assert abs(kept.mean() - 0.7) < 0.01
 
 
 def test_rows_end_at_different_places():

@@ -1,16 +1,18 @@
 """The data of a training session, decided by seed and epoch alone.
 
 So a session that resumes needs to remember neither data nor generators.
-NumPy's `RandomState` gives the same numbers in every release.
+NumPy's `RandomState` and `Philox` give the same numbers in every release.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 
-from rnn_parity import cases, data, weights
+from rnn_parity import data, weights
 
-_WEIGHTS, _TRAINING, _MASKS, _FRESH = range(4)
+_WEIGHTS, _TRAINING, _FRESH = range(3)
+_DRAWN_PER_TURN = 4  # Philox' 64-bit numbers per count
 
 
 class Epoch(NamedTuple):
@@ -70,17 +72,21 @@ def _lengths(config, rng):
 def masks(section, config, seed, index, batches):
     """{} or {"dropout_masks": [n, L, T, B, H]} for a range of windows.
 
-    Each window has its own, however many are asked for at a time.
+    Each window has its own, however many are asked for at a time: Philox
+    counts, so that any place of an epoch's stream can be gone to.
     """
     if not section.masks:
         return {}
-    drawn = [
-        cases.draw_masks(
-            section,
-            config,
-            np.random.RandomState([seed, _MASKS, index, batch]),
-            batches=1,
-        )
-        for batch in batches
-    ]
-    return {"dropout_masks": np.concatenate(drawn).astype(config.dtype)}
+    shape = (
+        section.num_layers(config),
+        config.truncated_backprop_length,
+        config.batch_size,
+        config.state_size,
+    )
+    turns = -(-math.prod(shape) // _DRAWN_PER_TURN)
+    numbers = np.random.Philox(key=[seed, index])
+    numbers.advance(batches.start * turns)
+    drawn = numbers.random_raw((len(batches), turns * _DRAWN_PER_TURN))
+    uniform = (drawn[:, : math.prod(shape)] >> 11) * 2.0**-53
+    kept = (uniform < config.output_keep_prob).astype(config.dtype)
+    return {"dropout_masks": kept.reshape(len(batches), *shape)}
