@@ -14,11 +14,12 @@ class Network:
         self.echo_rnn = echo_rnn(config)
 
     def restore(self, params, accumulators=None):
-        """Puts the weights in place, and the accumulators or 0.1."""
+        """Puts the weights in place, and the accumulators or their start."""
+        start = self.echo_rnn.optimizer.initial_accumulator_value
         for name, variable in self.params().items():
             variable[...] = params[name]
         for name, value in self.accumulators().items():
-            value[...] = 0.1 if accumulators is None else accumulators[name]
+            value[...] = start if accumulators is None else accumulators[name]
 
     def params(self):
         return self.echo_rnn.variables
