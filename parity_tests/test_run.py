@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 
 import numpy as np
 import pytest
+from conftest import run_python
 from PIL import Image
 
 from rnn_parity import Config
@@ -174,6 +176,46 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path):
         f"--resume {folder}"
     )
     assert "fresh data" in out
+
+
+@pytest.mark.skipif(not shutil.which("Xvfb"), reason="needs Xvfb")
+def test_a_live_window_can_be_closed_while_training(tmp_path):
+    shown, display = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(display), "-screen", "0", "1200x800x24"],
+        pass_fds=[display],
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        number = os.read(shown, 20).decode().strip()
+        environment = {**os.environ, "DISPLAY": f":{number}"}
+        code = (
+            "from matplotlib import pyplot\n"
+            "from rnn_parity.training import picture\n"
+            "show, shown = picture.Window.show, []\n"
+            "def show_then_close(self, *drawn):\n"
+            "    show(self, *drawn)\n"
+            "    shown.append(len(pyplot.get_fignums()))\n"
+            "    if len(shown) == 3:\n"
+            "        pyplot.close(self.figure)\n"
+            "picture.Window.show = show_then_close\n"
+            "picture._SECONDS_BETWEEN_DRAWINGS = 0\n"
+            "import atexit; atexit.register(lambda: print(shown))\n"
+            "import sys\n"
+            "from rnn_parity.cli import main\n"
+            "main(sys.argv[1:])"
+        )
+        run = ("run", "s1", *NUMPY, "--total-series-length", "9000")
+        done = run_python(
+            *("-c", code, *run, "--epochs", "3", "--live"),
+            env=environment,
+            timeout=120,
+        )
+    finally:
+        server.terminate()
+        server.wait()
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].startswith("[1, 1, 1, 0")
 
 
 WRONG = {

@@ -183,6 +183,26 @@ def test_strides_are_alike_where_they_can_be(
     assert made.stride == stride
 
 
+SHORT_RUNS = {
+    "s1": {"num_epochs": 4},
+    "s2": {"num_epochs": 4},
+    "s3": {"num_epochs": 8},
+    "s4": {"num_epochs": 6},
+    "s5": {"num_epochs": 6},
+    "s6": {"num_epochs": 6, "state_size": 16},
+    "s7": {"num_epochs": 6},
+}
+
+
+def test_a_short_run_of_the_tutorials_job_echoes_exactly(key, monkeypatch):
+    monkeypatch.undo()  # strides as they are
+    one = Session(key, "tf2", Config(**SHORT_RUNS[key]), seed=1)
+    while not one.finished:
+        one.advance()
+    evaluation = one.evaluate()
+    assert evaluation.correct == evaluation.total > 2000
+
+
 def test_the_spike_is_at_every_first_batch_and_the_rest_is_learned():
     config = Config(num_epochs=4, total_series_length=15000)
     one = Session("s2", "numpy_ref", config, seed=1)
