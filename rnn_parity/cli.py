@@ -5,6 +5,7 @@ import sys
 import click
 
 from rnn_parity.commands.check import check
+from rnn_parity.commands.diff import diff
 from rnn_parity.commands.mistakes import mistakes
 from rnn_parity.commands.options import INTERRUPTED, MISUSE, OK
 from rnn_parity.commands.run import run
@@ -45,5 +46,5 @@ def cli():
     """
 
 
-for command in (check, mistakes, run):
+for command in (check, diff, mistakes, run):
     cli.add_command(command)
