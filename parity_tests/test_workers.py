@@ -144,6 +144,25 @@ def test_a_killed_worker_is_named_and_the_checkpoint_is_good(
     assert f"from step {steps}" in done.stdout
 
 
+@pytest.mark.parametrize("everyone", [True, False])
+def test_ctrl_c_ends_all_workers_and_saves(everyone, tmp_path):
+    """A terminal interrupts every process, `kill -INT` only the first."""
+    process = start(
+        *("run", "s1", *OPTIONS, "--epochs", "100000", "--save", tmp_path),
+        *("--save-every", "0", "--workers", "2", "--over", "processes"),
+    )
+    wait_for_steps(tmp_path, 1, process)
+    workers = workers_of(process)
+    for pid in (process.pid, *(workers.values() if everyone else ())):
+        os.kill(pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    steps = checkpoint.read(tmp_path).steps_done
+    assert f"interrupted after step {steps}" in err.splitlines()[-1]
+    time.sleep(0.1)
+    assert not [pid for pid in workers.values() if running(pid)]
+
+
 def running(pid):
     try:
         os.kill(pid, 0)

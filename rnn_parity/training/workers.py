@@ -23,6 +23,7 @@ from rnn_parity.errors import UserError
 
 _WORKER = "RNN_PARITY_WORKER"
 _LOST = 75  # a worker's exit code when another one is gone
+_GRACE = 2.0  # seconds in which a worker ends when Ctrl-C reached it
 _ENDS = (0, 2, 130)  # the command line's own exit codes
 
 
@@ -200,11 +201,14 @@ def _start(arguments, addresses, index):
 
 
 def _watch(processes):
-    # Ctrl-C reaches the first worker too, which ends in its own way.
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    interrupted = []
+    before = signal.signal(
+        signal.SIGINT, lambda *_: interrupted.append(time.monotonic())
+    )
     try:
         while True:
             time.sleep(0.05)
+            _pass_on(interrupted, processes[0])
             codes = [process.poll() for process in processes]
             if codes[0] in _ENDS:
                 return codes[0]
@@ -214,6 +218,13 @@ def _watch(processes):
                 raise UserError(_who_is_gone(codes))
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _pass_on(interrupted, process):
+    """Ctrl-C reaches the first worker too; `kill -INT` only this process."""
+    if interrupted and time.monotonic() > interrupted[0] + _GRACE:
+        interrupted.clear()
+        process.send_signal(signal.SIGINT)
 
 
 def _who_is_gone(codes):
