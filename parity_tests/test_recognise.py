@@ -1,0 +1,275 @@
+"""What is found in a checkpoint, held against what the recorder declared."""
+
+import json
+
+import pytest
+
+import recorded
+from rnn_parity.checkpoints import reader
+from rnn_parity.checkpoints.recognise import recognise
+from rnn_parity.errors import UserError
+
+FOLDER = recorded.FOLDER / "checkpoints"
+NAMES = sorted(path.parent.name for path in FOLDER.glob("*/truth.json"))
+STORED_ALIKE = {
+    "LSTMBlockFusedCell": "LSTMCell",
+    "LSTMBlockCell": "LSTMCell",
+    "BasicLSTMCell": "LSTMCell",
+    "GRUBlockCellV2": "GRUCell",
+    "GRUBlockCell": "GRUCell",
+}
+
+
+def truth_of(name):
+    return json.loads((FOLDER / name / "truth.json").read_text("utf-8"))
+
+
+def declared_cells(truth):
+    """{(scope, kind, I, H, P, direction, layer)}; shared cells once."""
+    found = {}
+    for run in truth["runs"].values():
+        for cell in run["cells"]:
+            units = cell["units"]
+            kind = STORED_ALIKE.get(cell["kind"], cell["kind"])
+            found.setdefault(
+                cell["scope"],
+                (
+                    *(cell["scope"], kind, cell["input_size"], units),
+                    cell.get("projection", units),
+                    *(cell["direction"], cell["layer"]),
+                ),
+            )
+    return set(found.values())
+
+
+def found_cells(inventory):
+    return {
+        (
+            *(cell.scope, STORED_ALIKE.get(cell.kind.name, cell.kind.name)),
+            *(cell.sizes.inputs, cell.sizes.units, cell.sizes.outputs),
+            *(direction, layer),
+        )
+        for stack in inventory.stacks
+        for direction, way in (("fw", stack.forward), ("bw", stack.backward))
+        for layer, cell in enumerate(way)
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_cell_is_found_as_declared(name):
+    truth = truth_of(name)
+    inventory = recognise(reader.open_checkpoint(path_of(name)).shapes)
+    assert found_cells(inventory) == declared_cells(truth)
+    assert not inventory.questions
+    assert {
+        (one.kernel, one.bias, one.transposed) for one in inventory.read_outs
+    } == {
+        (one["kernel"], one["bias"], one["transposed"])
+        for one in truth["read_outs"]
+    }
+    runs = len(truth["runs"])
+    assert len(inventory.stacks) == runs
+
+
+def path_of(name):
+    return FOLDER / name / "model.ckpt"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_variable_is_accounted_for_once(name):
+    inventory = recognise(reader.open_checkpoint(path_of(name)).shapes)
+    of_cells = [
+        variable
+        for stack in inventory.stacks
+        for cell in stack.cells
+        for variable in cell.names
+    ]
+    of_slots = [
+        variable
+        for by_slot in inventory.slots.values()
+        for by_variable in by_slot.values()
+        for variable in by_variable.values()
+    ]
+    of_read_outs = [
+        variable
+        for one in inventory.read_outs
+        for variable in (one.kernel, one.bias)
+        if variable
+    ]
+    everything = (
+        of_cells
+        + of_slots
+        + of_read_outs
+        + inventory.counters
+        + list(inventory.averages.values())
+        + list(inventory.others)
+    )
+    assert sorted(everything) == sorted(inventory.shapes)
+
+
+# --- What names and shapes leave open ---
+
+LSTM = {"rnn/{}/kernel": (24, 16), "rnn/{}/bias": (16,)}
+
+
+def named(name):
+    return {key.format(name): shape for key, shape in LSTM.items()}
+
+
+def test_what_fits_several_kinds_is_a_question():
+    inventory = recognise(named("mine"))
+    (question,) = inventory.questions
+    assert question.subject == "rnn/mine"
+    for kind in ("BasicRNNCell", "BasicLSTMCell", "UGRNNCell"):
+        assert kind in question.text
+    assert not inventory.stacks
+
+
+@pytest.mark.parametrize(
+    ("answer", "units"),
+    [("BasicRNNCell", 16), ("BasicLSTMCell", 4), ("UGRNNCell", 8)],
+)
+def test_an_answer_settles_it(answer, units):
+    inventory = recognise(named("mine"), kind={"rnn/mine": answer})
+    (stack,) = inventory.stacks
+    assert stack.forward[0].sizes.units == units
+    assert not inventory.questions
+
+
+def test_a_layer_below_settles_it_and_says_so():
+    shapes = {
+        "rnn/multi_rnn_cell/cell_0/gru_cell/gates/kernel": (11, 16),
+        "rnn/multi_rnn_cell/cell_0/gru_cell/gates/bias": (16,),
+        "rnn/multi_rnn_cell/cell_0/gru_cell/candidate/kernel": (11, 8),
+        "rnn/multi_rnn_cell/cell_0/gru_cell/candidate/bias": (8,),
+        "rnn/multi_rnn_cell/cell_1/mine/kernel": (12, 16),
+        "rnn/multi_rnn_cell/cell_1/mine/bias": (16,),
+    }
+    inventory = recognise(shapes)
+    (stack,) = inventory.stacks
+    assert [c.kind.name for c in stack.forward] == [
+        "GRUCell",
+        "BasicLSTMCell",
+    ]
+    assert any("outputs of the layer below" in n for n in inventory.notes)
+
+
+def test_a_word_in_the_name_settles_it_and_says_so():
+    inventory = recognise(named("my_lstm"))
+    assert inventory.stacks[0].forward[0].kind.name == "BasicLSTMCell"
+    assert any("its name says so" in note for note in inventory.notes)
+
+
+def test_a_hand_made_cell_is_offered_and_taken_when_told():
+    shapes = {"W": (5, 4), "b": (1, 4), "W2": (4, 2), "b2": (1, 2)}
+    assert not recognise(shapes).stacks
+    assert "--cell W=BasicRNNCell" in recognise(shapes).others["W"]
+    inventory = recognise(shapes, kind={"W": "BasicRNNCell"})
+    (stack,) = inventory.stacks
+    assert stack.forward[0].sizes.inputs == 1
+    assert [one.kernel for one in inventory.read_outs] == ["W2"]
+
+
+def test_shards_of_one_kernel_are_joined():
+    shapes = {
+        "RNN/LSTMCell/W_0": (4, 20),
+        "RNN/LSTMCell/W_1": (4, 20),
+        "RNN/LSTMCell/B": (20,),
+    }
+    (stack,) = recognise(shapes).stacks
+    (cell,) = stack.forward
+    assert (cell.sizes.inputs, cell.sizes.units) == (3, 5)
+    assert cell.variables["kernel"] == (
+        "RNN/LSTMCell/W_0",
+        "RNN/LSTMCell/W_1",
+    )
+
+
+def two(first, second):
+    return {
+        **{f"{first}/{k}": v for k, v in plain().items()},
+        **{f"{second}/{k}": v for k, v in plain().items()},
+    }
+
+
+def plain():
+    return {"lstm_cell/kernel": (8, 20), "lstm_cell/bias": (20,)}
+
+
+def test_names_that_say_both_directions_are_joined():
+    (stack,) = recognise(two("enc/forward/rnn", "enc/backward/rnn")).stacks
+    assert stack.form == "two ways"
+    assert stack.backward[0].scope == "enc/backward/rnn/lstm_cell"
+
+
+def test_directions_that_only_the_order_tells_are_listed_or_told():
+    shapes = two("rnn", "rnn_1")
+    inventory = recognise(shapes)
+    assert [stack.form for stack in inventory.stacks] == ["one way"] * 2
+    assert any("--bidirectional rnn,rnn_1" in n for n in inventory.notes)
+    (stack,) = recognise(shapes, bidirectional=[("rnn", "rnn_1")]).stacks
+    assert stack.form == "two ways"
+    shapes["dense/kernel"], shapes["dense/bias"] = (10, 3), (3,)
+    (stack,) = recognise(shapes).stacks
+    assert stack.form == "two ways"
+    assert len(recognise(shapes, apart=["rnn"]).stacks) == 2
+
+
+def test_layers_that_do_not_fit_are_converted_apart():
+    shapes = {
+        "rnn/multi_rnn_cell/cell_0/lstm_cell/kernel": (8, 20),
+        "rnn/multi_rnn_cell/cell_0/lstm_cell/bias": (20,),
+        "rnn/multi_rnn_cell/cell_1/lstm_cell/kernel": (11, 16),
+        "rnn/multi_rnn_cell/cell_1/lstm_cell/bias": (16,),
+    }
+    inventory = recognise(shapes)
+    assert len(inventory.stacks) == 2
+    assert any("takes 7 inputs and 5 come" in n for n in inventory.notes)
+
+
+def test_eleven_layers_are_in_order():
+    scope = "rnn/multi_rnn_cell/cell_{}/lstm_cell/{}"
+    shapes = {}
+    for layer in range(11):
+        shapes[scope.format(layer, "kernel")] = (2, 4)
+        shapes[scope.format(layer, "bias")] = (4,)
+    (stack,) = recognise(shapes).stacks
+    assert [cell.scope.split("/")[2] for cell in stack.forward] == [
+        f"cell_{layer}" for layer in range(11)
+    ]
+
+
+def test_averages_without_weights_are_read_in_their_place():
+    ending = "/ExponentialMovingAverage"
+    shapes = {f"{key}{ending}": v for key, v in named("lstm_cell").items()}
+    inventory = recognise(shapes)
+    assert [stack.name for stack in inventory.stacks] == ["rnn"]
+    assert any("moving averages alone" in note for note in inventory.notes)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"kind": {"rnn/lstm_cel": "GRUCell"}}, "did you mean rnn/lstm_cell"),
+        ({"kind": {"rnn/lstm_cell": "LSTM"}}, "kind of cell"),
+        ({"kind": {"rnn/lstm_cell": "GRUCell"}}, "cannot be a GRUCell"),
+        ({"bidirectional": [("rnn", "rn")]}, "did you mean rnn"),
+        ({"apart": ["rn"]}, "did you mean rnn"),
+        ({"transposed": ["x"]}, "no read-out 'x'"),
+    ],
+)
+def test_an_answer_that_does_not_fit_is_one_line(options, message):
+    with pytest.raises(UserError, match=message) as error:
+        recognise(named("lstm_cell"), **options)
+    assert "\n" not in str(error.value)
+
+
+def test_a_cell_that_is_not_converted_is_named():
+    shapes = {
+        "rnn/phased_lstm_cell/kernel": (8, 20),
+        "rnn/phased_lstm_cell/bias": (20,),
+        "rnn/phased_lstm_cell/period": (5,),
+    }
+    inventory = recognise(shapes)
+    assert not inventory.stacks
+    assert all("phased_lstm_cell" in why for why in inventory.others.values())

@@ -1,0 +1,12 @@
+"""TensorFlow 1 checkpoints: read, recognised, converted, proven, exported.
+
+    reader      any checkpoint file -> names, shapes and arrays
+    kinds       the catalogue of cells: what their variables are called
+    recognise   names and shapes -> stacks of cells, read-outs, slots
+    convert     what was recognised -> Keras layers and a model
+    verify      the Keras layers against numpy_ref, on random data
+    export      a converted model -> a TensorFlow 1 checkpoint
+    diagnose    which mistake explains what a port computed
+
+Only what needs TensorFlow imports it.
+"""

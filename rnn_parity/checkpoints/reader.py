@@ -1,0 +1,331 @@
+"""Reading TensorFlow 1 checkpoints of either format, and `.npz` files.
+
+No code of TensorFlow 1 runs and no graph is needed: names, shapes and arrays
+are all there is. Arrays are read one at a time, when asked for.
+"""
+
+import contextlib
+import os
+import pathlib
+import re
+import zipfile
+import zlib
+
+import numpy as np
+
+from rnn_parity.errors import UserError
+
+_OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
+_SHARD = re.compile(r"(.+)\.data-\d{5}-of-(\d{5})$")
+_SHARD_V1 = re.compile(r"(.+)-\d{5}-of-(\d{5})$")
+_ENDINGS = (".index", ".meta")
+
+
+class Checkpoint:
+    """An open checkpoint.
+
+    Attributes:
+        path: what was opened, a prefix or a file.
+        shapes: {name: shape}.
+        dtypes: {name: NumPy dtype's name}.
+        notes: lines about how it was found, for the user.
+    """
+
+    def __init__(self, path, shapes, dtypes, read, notes=()):
+        self.path = path
+        self.shapes, self.dtypes = shapes, dtypes
+        self.notes = list(notes)
+        self._read = read
+
+    def read(self, name):
+        """The array of that name, anew from the file.
+
+        Raises:
+            UserError: the file is damaged there.
+        """
+        with _damage_told(self.path, name):
+            return self._read(name)
+
+
+def open_checkpoint(path):
+    """Opens what `path` leads to.
+
+    Args:
+        path: a prefix (`model.ckpt-1000`), one of its files, a folder, or
+            an `.npz` file of arrays under their TensorFlow 1 names.
+
+    Raises:
+        UserError: there is nothing, it is damaged or of another kind.
+    """
+    given = pathlib.Path(path)
+    if given.is_dir():
+        return _open_folder(given)
+    if given.suffix == ".npz":
+        return _open_npz(given)
+    _refuse_others(given)
+    return _open_prefix(_prefix_of(str(given)), notes=[])
+
+
+# --- What the path leads to ---
+
+
+def _prefix_of(path):
+    """The prefix that one of a checkpoint's files belongs to."""
+    for ending in _ENDINGS:
+        if path.endswith(ending):
+            return path.removesuffix(ending)
+    shard = _SHARD.match(path)
+    return shard.group(1) if shard else path
+
+
+def _refuse_others(path):
+    kinds = {
+        ".keras": "a Keras model already (rnn-parity export goes back)",
+        ".h5": "an HDF5 file of Keras, not a TensorFlow 1 checkpoint",
+        ".hdf5": "an HDF5 file of Keras, not a TensorFlow 1 checkpoint",
+        ".pb": "a graph; weights frozen into it are no checkpoint: give the "
+        "checkpoint it was made from",
+        ".pbtxt": "a graph without weights; give the checkpoint beside it",
+    }
+    if path.suffix in kinds and path.is_file():
+        raise UserError(f"{path} is {kinds[path.suffix]}")
+
+
+def _open_folder(folder):
+    if (folder / "saved_model.pb").exists() or (
+        folder / "saved_model.pbtxt"
+    ).exists():
+        return _open_saved_model(folder)
+    prefixes = _prefixes_in(folder)
+    listed = _listed(folder / "checkpoint")
+    for at, prefix in enumerate(listed):
+        found = _moved(folder, prefix)
+        if found is None:
+            continue
+        notes = []
+        if at:
+            notes.append(
+                f"the newest that {folder / 'checkpoint'} lists is gone "
+                f"({listed[0]}); reading {found}"
+            )
+        if at and len(prefixes) > 1:
+            break
+        return _open_prefix(found, notes)
+    if len(prefixes) == 1:
+        note = f"reading the only checkpoint in {folder}: {prefixes[0]}"
+        return _open_prefix(prefixes[0], [note])
+    if prefixes:
+        raise UserError(
+            f"{folder} holds {len(prefixes)} checkpoints and no file that "
+            f"says which is the newest; name one: {', '.join(prefixes)}"
+        )
+    archives = sorted(folder.glob("*.npz"))
+    hint = f"; name a file, such as {archives[0]}" if archives else ""
+    raise UserError(f"there is no TensorFlow 1 checkpoint in {folder}{hint}")
+
+
+def _open_saved_model(folder):
+    prefix = folder / "variables" / "variables"
+    if not prefix.with_suffix(".index").exists():
+        raise UserError(
+            f"{folder} is a SavedModel without variables; give the "
+            "checkpoint it was made from"
+        )
+    opened = _open_prefix(str(prefix), [])  # says so if it is TF2's
+    raise UserError(
+        f"{folder} is a SavedModel; its {len(opened.shapes)} variables have "
+        f"TensorFlow 1 names, so give {prefix}"
+    )
+
+
+def _prefixes_in(folder):
+    """Every prefix of a checkpoint in a folder, sorted."""
+    found = {str(path)[: -len(".index")] for path in folder.glob("*.index")}
+    for path in folder.iterdir():
+        shard = _SHARD_V1.match(str(path))
+        if shard and ".data-" not in path.name:
+            found.add(shard.group(1))
+    for meta in folder.glob("*.meta"):
+        prefix = str(meta)[: -len(".meta")]
+        if os.path.isfile(prefix):
+            found.add(prefix)
+    return sorted(found)
+
+
+def _listed(path):
+    """The prefixes that a `checkpoint` file lists, the newest first."""
+    try:
+        text = path.read_text("utf-8", errors="replace")
+    except OSError:
+        return []
+    named = re.findall(r'^(\w+): "(.*)"$', text, re.MULTILINE)
+    every = [p for key, p in named if key == "all_model_checkpoint_paths"]
+    newest = [p for key, p in named if key == "model_checkpoint_path"]
+    return list(dict.fromkeys([*newest, *reversed(every)]))
+
+
+def _moved(folder, prefix):
+    """Where a listed prefix is now, perhaps moved along with its folder."""
+    for place in (folder / prefix, folder / pathlib.Path(prefix).name):
+        if _format(str(place)):
+            return str(place)
+    return None
+
+
+def _format(prefix):
+    """ "V2", "V1", "V1 sharded", or None where no files are."""
+    path = pathlib.Path(prefix)
+    if os.path.isfile(f"{prefix}.index"):
+        return "V2"
+    if path.is_file():
+        return "V1"
+    if any(_shards(path, r"-(\d{5})-of-(\d{5})")):
+        return "V1 sharded"
+    return None
+
+
+def _shards(path, ending):
+    """(number, of how many) for each shard beside one another."""
+    pattern = re.compile(re.escape(path.name) + ending + "$")
+    if path.parent.is_dir():
+        for file in path.parent.iterdir():
+            found = pattern.match(file.name)
+            if found:
+                yield tuple(map(int, found.groups()))
+
+
+# --- Opening ---
+
+
+def _open_prefix(prefix, notes):
+    which = _format(prefix)
+    if which is None:
+        raise UserError(_nothing_there(prefix))
+    ending = r"\.data-(\d{5})-of-(\d{5})" if which == "V2" else None
+    ending = r"-(\d{5})-of-(\d{5})" if which == "V1 sharded" else ending
+    if ending:
+        _all_shards(prefix, ending)
+    if which == "V1 sharded":
+        pattern = f"{_escaped(prefix)}-?????-of-?????"
+    else:
+        pattern = prefix
+    from rnn_parity.quiet import tf
+
+    if pathlib.Path(prefix).is_file() and which == "V1":
+        _must_be_a_table(prefix)
+    with _damage_told(prefix):
+        reader = tf.compat.v1.train.NewCheckpointReader(pattern)
+        shapes = reader.get_variable_to_shape_map()
+        dtypes = reader.get_variable_to_dtype_map()
+    if _OBJECT_GRAPH in shapes:
+        raise UserError(
+            f"{prefix} is a TensorFlow 2 checkpoint (saved by "
+            "tf.train.Checkpoint or Keras), which needs no conversion; load "
+            "it with the program that saved it"
+        )
+    return Checkpoint(
+        prefix,
+        {name: tuple(shapes[name]) for name in sorted(shapes)},
+        {name: dtypes[name].name for name in sorted(dtypes)},
+        reader.get_tensor,
+        notes,
+    )
+
+
+def _escaped(prefix):
+    """As a pattern for the file names TensorFlow looks for."""
+    return re.sub(r"([*?\[\\])", r"\\\1", prefix)
+
+
+def _must_be_a_table(path):
+    """What a V1 checkpoint ends with."""
+    magic = bytes.fromhex("57fb808b247547db")
+    try:
+        with open(path, "rb") as file:
+            file.seek(-min(8, os.path.getsize(path)), os.SEEK_END)
+            ending = file.read()
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from None
+    if ending != magic:
+        raise UserError(
+            f"{path} is no TensorFlow checkpoint, or is cut off; give a "
+            "prefix such as model.ckpt-1000, a folder or an .npz file"
+        )
+
+
+def _nothing_there(prefix):
+    path = pathlib.Path(prefix)
+    shards = list(_shards(path, r"\.data-(\d{5})-of-(\d{5})"))
+    if shards:
+        return f"{prefix}.index is missing; a checkpoint cannot do without"
+    beside = _prefixes_in(path.parent) if path.parent.is_dir() else []
+    near = [found for found in beside if found.startswith(prefix)] or beside
+    hint = f"; beside it: {', '.join(near[:5])}" if near else ""
+    return f"there is no checkpoint {prefix}{hint}"
+
+
+def _all_shards(prefix, ending):
+    found = sorted(_shards(pathlib.Path(prefix), ending))
+    if not found:
+        raise UserError(
+            f"{prefix} has an index but no data; copy its .data- files too"
+        )
+    total = found[-1][1]
+    missing = sorted(
+        set(range(total)) - {n for n, of in found if of == total}
+    )
+    if missing:
+        raise UserError(
+            f"{prefix} lacks {len(missing)} of its {total} data files (the "
+            f"first is number {missing[0]:05d}); copy the whole checkpoint"
+        )
+
+
+def _open_npz(path):
+    try:
+        with _damage_told(path), np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in sorted(file.files)}
+    except FileNotFoundError:
+        raise UserError(f"there is no file {path}") from None
+    arrays = {name.removesuffix(":0"): v for name, v in arrays.items()}
+    return Checkpoint(
+        str(path),
+        {name: value.shape for name, value in arrays.items()},
+        {name: value.dtype.name for name, value in arrays.items()},
+        arrays.__getitem__,
+    )
+
+
+@contextlib.contextmanager
+def _damage_told(path, name=None):
+    """Turns what readers raise into one line."""
+    what = f"{path}, {name}," if name else str(path)
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except PermissionError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from None
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        ValueError,
+        EOFError,
+        KeyError,
+        OSError,
+        RuntimeError,
+    ) as error:
+        raise _as_user_error(what, error) from None
+    except Exception as error:
+        # TensorFlow's own; its module is not imported for an .npz.
+        if not type(error).__module__.startswith("tensorflow"):
+            raise
+        raise _as_user_error(what, error) from None
+
+
+def _as_user_error(what, error):
+    reason = str(error).split("\n", maxsplit=1)[0][:120]
+    return UserError(
+        f"{what} cannot be read, it is damaged or no checkpoint "
+        f"({reason}); copy it again"
+    )

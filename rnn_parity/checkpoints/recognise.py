@@ -1,0 +1,974 @@
+"""What a checkpoint holds, from the names and shapes of its variables alone.
+
+    inventory = recognise({name: shape})
+
+A *stack* is what one `static_rnn`, `dynamic_rnn` or `bidirectional_rnn` ran:
+cells on top of one another, in one or two directions. What names and shapes
+leave open is a note, where the reading does not change what is computed or
+evidence speaks for one, or else a question, which an option answers.
+"""
+
+import dataclasses
+import difflib
+import re
+
+from rnn_parity.checkpoints import kinds
+from rnn_parity.errors import UserError
+
+DENSE, OTHER = "dense", "other"
+
+# {what an optimizer calls itself in a slot's name: its slots, in order}
+OPTIMIZERS = {
+    "Adagrad": ("accumulator",),
+    "Adam": ("m", "v"),
+    "Momentum": ("momentum",),
+    "RMSProp": ("rms", "momentum"),
+    "Adadelta": ("accum", "accum_update"),
+    "Ftrl": ("accum", "linear"),
+}
+_AVERAGE = re.compile(r"(?i)(average|ema|shadow)")
+_COUNTER = re.compile(
+    r"(^|/)(global_step|beta[12]_power|learning_rate|lr|local_step|biased"
+    r"|Variable)(_\d+)?$"
+)
+_DIRECTION = re.compile(r"(?i)^(fw|bw)$")
+_STACK = re.compile(r"^(multi_rnn_cell|MultiRNNCell)(_\d+)?$")
+_BIDIRECTIONAL_STACK = re.compile(r"^stack_bidirectional_rnn(_\d+)?$")
+_LAYER = re.compile(r"^(?:cell_|Cell)(\d+)$")
+_LOOP = re.compile(
+    r"(?i)^(rnn|birnn|bidirectional_rnn|multi_?rnn_?cell|fw|bw"
+    r"|stack_bidirectional_rnn|cell_?\d+|attention_wrapper|decoder)(_\d+)?$"
+)
+_COUNTERPARTS = (
+    ("fw", "bw"),
+    ("fwd", "bwd"),
+    ("forward", "backward"),
+    ("l2r", "r2l"),
+)
+_WRAPPERS = re.compile(
+    r"^(input|output)_projection_wrapper|^embedding_wrapper"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """A recurrent cell.
+
+    Attributes:
+        scope: what its variables' names begin with.
+        kind: a record of `kinds`.
+        sizes: inputs, units and outputs.
+        variables: {argument: names}; more than one are joined by rows.
+    """
+
+    scope: str
+    kind: kinds.Kind
+    sizes: kinds.Sizes
+    variables: dict
+
+    @property
+    def names(self):
+        return [name for names in self.variables.values() for name in names]
+
+    @property
+    def peepholes(self):
+        return any(name.endswith("_diag") for name in self.variables)
+
+    @property
+    def projection(self):
+        return self.sizes.outputs != self.sizes.units or any(
+            name.startswith("projection") for name in self.variables
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Stack:
+    """Cells that one loop ran.
+
+    Attributes:
+        name: the scope of the loop.
+        form: "one way"; "two ways", each direction a stack of its own, as
+            `bidirectional_dynamic_rnn` has it; or "two ways, layer by
+            layer", as `stack_bidirectional_dynamic_rnn` has it.
+        forward, backward: cells, the lowest first; backward may be empty.
+    """
+
+    name: str
+    form: str
+    forward: tuple
+    backward: tuple = ()
+
+    @property
+    def cells(self):
+        return (*self.forward, *self.backward)
+
+    @property
+    def inputs(self):
+        return self.forward[0].sizes.inputs
+
+    @property
+    def outputs(self):
+        """How many numbers come out a step, of both directions."""
+        tops = [way[-1] for way in (self.forward, self.backward) if way]
+        return sum(top.sizes.outputs for top in tops)
+
+
+@dataclasses.dataclass(frozen=True)
+class ReadOut:
+    """A dense layer that reads what a stack puts out.
+
+    Attributes:
+        name: its scope, or its kernel's name.
+        kernel, bias: names; the bias may be None.
+        transposed: whether the kernel is stored [classes, outputs].
+        stack: the name of the stack it reads; None where several fit.
+        inputs, classes: its sizes.
+    """
+
+    name: str
+    kernel: str
+    bias: str | None
+    transposed: bool
+    stack: str | None
+    inputs: int
+    classes: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Question:
+    """What has to be settled before converting.
+
+    Attributes:
+        subject: the scope or variable it is about.
+        text: what is open, and the option that settles it.
+    """
+
+    subject: str
+    text: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Inventory:
+    """All that a checkpoint holds.
+
+    Attributes:
+        shapes: {name: shape} it was made from.
+        stacks: list of Stack.
+        read_outs: list of ReadOut.
+        slots: {optimizer: {slot: {variable: name of the slot variable}}}.
+        averages: {variable: name of its moving average}.
+        counters: names such as global_step.
+        others: {name: why it belongs to nothing above}.
+        notes: lines about what was assumed, for the user.
+        questions: list of Question.
+    """
+
+    shapes: dict
+    stacks: list
+    read_outs: list
+    slots: dict
+    averages: dict
+    counters: list
+    others: dict
+    notes: list
+    questions: list
+
+    def stack(self, name=None):
+        """The stack of that name; the only one if there is just one.
+
+        Raises:
+            UserError: no stack, several to choose from, or none so named.
+        """
+        names = [stack.name for stack in self.stacks]
+        if name is None and len(names) == 1:
+            return self.stacks[0]
+        if not names:
+            raise UserError("there is no recurrent cell in the checkpoint")
+        if name is None:
+            raise UserError(
+                f"there are {len(names)} stacks, name one: {', '.join(names)}"
+            )
+        if name not in names:
+            raise UserError(unknown("stack", name, names))
+        return self.stacks[names.index(name)]
+
+
+def unknown(what, name, names):
+    """A line about a name that is not among `names`."""
+    near = difflib.get_close_matches(name, names, 1, 0.5)
+    hint = f"did you mean {near[0]}?" if near else f"there are: {names}"
+    hint = hint.replace("[", "").replace("]", "").replace("'", "")
+    return f"there is no {what} {name!r}; {hint}"
+
+
+def recognise(shapes, kind=None, bidirectional=(), apart=(), transposed=()):
+    """Says what a checkpoint holds.
+
+    Args:
+        shapes: {name: shape}.
+        kind: {scope or kernel: a kind's name, "dense" or "other"}; answers
+            questions, and overrules what names and shapes say.
+        bidirectional: pairs of stacks (forward, backward) to be two
+            directions of one.
+        apart: stacks that are no direction of another.
+        transposed: read-outs whose square kernel is stored [classes,
+            outputs].
+
+    Raises:
+        UserError: an answer names something that is not there, or does not
+            fit.
+    """
+    return _Recognition(
+        dict(shapes), dict(kind or {}), bidirectional, apart, transposed
+    ).run()
+
+
+class _Recognition:
+    def __init__(self, shapes, answers, bidirectional, apart, transposed):
+        self.shapes = shapes
+        self.answers = answers
+        self.apart = set(apart)
+        self.pairs = [tuple(pair) for pair in bidirectional]
+        self.transposed = set(transposed)
+        self.left = {
+            name: tuple(shape) for name, shape in sorted(shapes.items())
+        }
+        self.notes, self.questions, self.others = [], [], {}
+        self.used_answers = set()
+
+    def run(self):
+        slots, averages = self.take_slots()
+        counters = self.take_counters()
+        cells = self.take_cells()
+        stacks = self.pair_up(self.group(cells))
+        read_outs = self.take_read_outs(stacks)
+        for name in self.left:
+            self.others.setdefault(name, self.why_not(name))
+        self.all_answers_used()
+        return Inventory(
+            self.shapes,
+            stacks,
+            read_outs,
+            slots,
+            averages,
+            counters,
+            dict(sorted(self.others.items())),
+            self.notes,
+            self.questions,
+        )
+
+    # --- What belongs to another variable ---
+
+    def take_slots(self):
+        """Slots and averages, told by a variable's whole name in theirs."""
+        found, averages = {}, {}
+        for name, shape in list(self.left.items()):
+            owner, ending = self.owner(name, shape)
+            if owner is None:
+                continue
+            if _AVERAGE.search(ending):
+                averages[owner] = name
+            else:
+                base = re.sub(r"_\d+$", "", ending)
+                found.setdefault(base, {}).setdefault(owner, {})[
+                    _number(ending)
+                ] = name
+            del self.left[name]
+        self.only_averages()
+        return self.name_slots(found), averages
+
+    def owner(self, name, shape):
+        """(the variable that `name` is a slot of, its ending)."""
+        before, _, ending = name.rpartition("/")
+        parts = before.split("/")
+        for start in range(len(parts)):
+            candidate = "/".join(parts[start:])
+            if tuple(self.shapes.get(candidate, ())) == shape and (
+                candidate in self.shapes and shape != ()
+            ):
+                return candidate, ending
+        return None, None
+
+    def only_averages(self):
+        """Averages without the variables they are of stand for them."""
+        ending = "/ExponentialMovingAverage"
+        alone = [name for name in self.left if name.endswith(ending)]
+        if alone:
+            names = f"{len(alone)} variables are there as moving averages"
+            self.notes.append(f"{names} alone, which are read in their place")
+        for name in alone:
+            shape = self.left.pop(name)
+            self.left[name.removesuffix(ending)] = shape
+            self.shapes[name.removesuffix(ending)] = shape
+
+    def name_slots(self, found):
+        """{base: {variable: {number: name}}} -> as Inventory has it."""
+        slots = {}
+        for base, by_variable in sorted(found.items()):
+            known = OPTIMIZERS.get(base)
+            for variable, numbered in by_variable.items():
+                for number, name in sorted(numbered.items()):
+                    whole = known if known else ()
+                    if base == "RMSProp" and 2 in numbered:
+                        whole = ("rms", "mean_gradient", "momentum")
+                    slot = (
+                        whole[number]
+                        if number < len(whole)
+                        else f"slot {number}"
+                    )
+                    slots.setdefault(base, {}).setdefault(slot, {})[
+                        variable
+                    ] = name
+        return slots
+
+    def take_counters(self):
+        counters = [
+            name
+            for name, shape in self.left.items()
+            if shape == () or (_COUNTER.search(name) and shape in ((), (1,)))
+        ]
+        for name in counters:
+            del self.left[name]
+        return counters
+
+    # --- Cells ---
+
+    def take_cells(self):
+        """Every cell; what could be two things is a question."""
+        cells, undecided, used = [], [], set()
+        for scope in self.scopes():
+            answer = self.answer_for(scope)
+            if answer in (DENSE, OTHER) or self.all_in(used, scope):
+                continue
+            fitting = self.fitting(scope, answer)
+            chosen = self.choose(scope, fitting, answer)
+            if chosen is None and len(fitting) > 1:
+                undecided.append((scope, fitting))
+            elif chosen is not None:
+                cells.append(chosen)
+                used.update(chosen.names)
+        # A layer's inputs are the outputs of the layer below it.
+        for scope, fitting in undecided:
+            self.settle_by_layer(scope, fitting, cells)
+        cells = [cell for cell in cells if not self.reads_out(cell, cells)]
+        for cell in cells:
+            for name in cell.names:
+                self.left.pop(name, None)
+        return cells
+
+    def scopes(self):
+        """Every scope that holds an array of some cell, the outer first."""
+        locals_ = {
+            name
+            for kind in kinds.KINDS
+            for names in kind.arguments.values()
+            for name in names
+        }
+        found = set()
+        for variable in self.left:
+            for local in locals_:
+                if variable.endswith(f"/{local}"):
+                    found.add(variable[: -len(local) - 1])
+        # Hand-made cells: the kernel has no scope, so its name stands in.
+        found |= {name for name in self.answers if name in self.left}
+        return sorted(found, key=lambda s: (s.count("/"), _natural(s)))
+
+    def all_in(self, used, scope):
+        """Whether a scope's variables all belong to cells found before."""
+        return all(
+            name in used
+            for name in self.left
+            if name == scope or name.startswith(f"{scope}/")
+        )
+
+    def answer_for(self, scope):
+        answer = self.answers.get(scope)
+        if answer is None:
+            return None
+        self.used_answers.add(scope)
+        if answer not in (DENSE, OTHER, *kinds.BY_NAME):
+            known = [DENSE, OTHER, *kinds.BY_NAME]
+            raise UserError(unknown("kind of cell", answer, known))
+        return answer
+
+    def fitting(self, scope, answer=None):
+        """The cells that the variables of a scope can be."""
+        tried = kinds.KINDS if answer is None else [kinds.BY_NAME[answer]]
+        found = [self.as_kind(scope, kind) for kind in tried]
+        found = [cell for cell in found if cell is not None]
+        if answer is not None and not found:
+            shapes = self.shapes_in(scope)
+            raise UserError(
+                f"{scope} cannot be a {answer}; its variables are {shapes}"
+            )
+        # The same numbers come out of these; the plainest name is enough.
+        names = {cell.kind.name for cell in found}
+        same = ("LSTMCell", "LSTMBlockCell", "CudnnCompatibleLSTMCell")
+        if answer is None and "BasicLSTMCell" in names:
+            found = [cell for cell in found if cell.kind.name not in same]
+        elif answer is None and "LSTMCell" in names:
+            found = [cell for cell in found if cell.kind.name not in same[1:]]
+        return found
+
+    def shapes_in(self, scope):
+        return ", ".join(
+            f"{name} {list(shape)}"
+            for name, shape in self.left.items()
+            if name == scope or name.startswith(f"{scope}/")
+        )
+
+    def as_kind(self, scope, kind):
+        """The variables in `scope` as a cell of `kind`, or None."""
+        if scope in self.left:  # a kernel by its own name
+            bias = self.bias_of(scope)
+            if set(kind.arguments) != {"kernel", "bias"} or bias is None:
+                return None
+            return self.sized(
+                scope, kind, {"kernel": (scope,), "bias": (bias,)}
+            )
+        variables = {}
+        for argument, names in kind.arguments.items():
+            for name in names:
+                if f"{scope}/{name}" in self.left:
+                    variables[argument] = self.shards(scope, name)
+                    break
+        missing = set(kind.arguments) - set(variables)
+        for together in kind.optional:
+            if missing.issuperset(together):
+                missing -= set(together)
+        if missing or self.unexplained(scope, variables):
+            return None
+        return self.sized(scope, kind, variables)
+
+    def sized(self, scope, kind, variables):
+        sizes = kind.sizes(
+            {
+                argument: self.joined_shape(names)
+                for argument, names in variables.items()
+            }
+        )
+        return sizes and Cell(scope, kind, sizes, variables)
+
+    def shards(self, scope, name):
+        """W_0, W_1, ... are one array, its rows shared out."""
+        names = [f"{scope}/{name}"]
+        if name.endswith("_0"):
+            while f"{scope}/{name[:-1]}{len(names)}" in self.left:
+                names.append(f"{scope}/{name[:-1]}{len(names)}")
+        return tuple(names)
+
+    def joined_shape(self, names):
+        shapes = [self.left[name] for name in names]
+        rows = sum(shape[0] for shape in shapes) if shapes[0] else 0
+        return (rows, *shapes[0][1:])
+
+    def unexplained(self, scope, variables):
+        """Whether the scope holds what this kind of cell does not have."""
+        used = {name for names in variables.values() for name in names}
+        groups = {
+            name[len(scope) + 1 :].split("/")[0]
+            for name in used
+            if "/" in name[len(scope) + 1 :]
+        }
+        for name in self.left:
+            if not name.startswith(f"{scope}/") or name in used:
+                continue
+            first, _, rest = name[len(scope) + 1 :].partition("/")
+            if not rest or first in groups or first.startswith("group"):
+                return True
+            if first in kinds_groups():
+                return True
+        return False
+
+    def choose(self, scope, fitting, answer):
+        """The one cell it must be, or None."""
+        if not fitting:
+            return None
+        if answer is not None:
+            return fitting[0]
+        if kinds.bare(scope.rsplit("/", 1)[-1]) in kinds.UNSUPPORTED:
+            return None
+        named = kinds.named(scope)
+        if named is not None:
+            exact = self.as_kind(scope, named)
+            if exact is not None:
+                return exact
+            # Wrapped kinds store an LSTM's variables under other names.
+            by_family = [c for c in fitting if c.kind.lstm == named.lstm]
+            return by_family[0] if len(by_family) == 1 else None
+        if not _in_loop(scope) and not fitting[0].kind.distinct:
+            return None  # any dense layer looks like this
+        if _WRAPPERS.match(scope.rsplit("/", 1)[-1]):
+            return None
+        hinted = self.hinted(scope, fitting)
+        if len(hinted) == 1:
+            self.say_kind(hinted[0], len(fitting) == 1)
+            return hinted[0]
+        return None
+
+    def hinted(self, scope, fitting):
+        """Those that a word in the scope's last part speaks for."""
+        last = kinds.bare(scope.rsplit("/", 1)[-1])
+        for word in ("ugrnn", "lstm", "gru", "intersection"):
+            of_word = [c for c in fitting if word in c.kind.name.lower()]
+            if word in last and of_word:
+                return of_word
+        return fitting
+
+    def say_kind(self, cell, only):
+        why = "nothing else has these shapes" if only else "its name says so"
+        self.notes.append(
+            f"{cell.scope} is read as a {cell.kind.name}: {why} "
+            f"(--cell {cell.scope}=KIND to overrule)"
+        )
+
+    def settle_by_layer(self, scope, fitting, cells):
+        where = _place(scope)
+        below = [
+            cell
+            for cell in cells
+            if where.layer
+            and _place(cell.scope).key == where.key
+            and _place(cell.scope).layer
+            == (*where.layer[:-1], where.layer[-1] - 1)
+        ]
+        chained = [
+            cell
+            for cell in fitting
+            if below and cell.sizes.inputs == below[0].sizes.outputs
+        ]
+        if len(chained) == 1:
+            self.notes.append(
+                f"{scope} is read as a {chained[0].kind.name}, the one that "
+                f"takes the {below[0].sizes.outputs} outputs of the layer "
+                f"below (--cell {scope}=KIND to overrule)"
+            )
+            cells.append(chained[0])
+            return
+        could_be = ", ".join(
+            f"{cell.kind.name} ({cell.sizes.inputs} inputs, "
+            f"{cell.sizes.units} units)"
+            for cell in fitting
+        )
+        self.questions.append(
+            Question(
+                scope,
+                f"{scope} fits {len(fitting)} kinds of cell: {could_be}; "
+                f"say which: --cell {scope}={fitting[0].kind.name}",
+            )
+        )
+
+    def reads_out(self, cell, cells):
+        """Whether what is called a cell is rather a read-out."""
+        arguments = set(cell.variables)
+        if (
+            cell.scope in self.answers
+            or _in_loop(cell.scope)
+            or arguments != {"kernel", "bias"}
+            or "fused" in cell.scope.lower()
+        ):
+            return False
+        rows, columns = self.joined_shape(cell.variables["kernel"])
+        loops = [other for other in cells if _in_loop(other.scope)]
+        widths = {other.sizes.outputs for other in loops} | {
+            stack.outputs for stack in self.group(loops)
+        }
+        if rows not in widths:
+            return False
+        # As a cell it would read fewer inputs than anything puts out.
+        if cell.sizes.inputs in widths:
+            self.questions.append(
+                Question(
+                    cell.scope,
+                    f"{cell.scope} can be a {cell.kind.name} or a read-out "
+                    f"[{rows}, {columns}]; say which: "
+                    f"--cell {cell.scope}={cell.kind.name} or ={DENSE}",
+                )
+            )
+            return False
+        self.notes.append(
+            f"{cell.scope} is read as a read-out [{rows}, {columns}] of the "
+            f"{rows} outputs there are, not as the cell it is named after "
+            f"(--cell {cell.scope}={cell.kind.name} to overrule)"
+        )
+        return True
+
+    # --- Stacks ---
+
+    def group(self, cells):
+        by_key = {}
+        for cell in sorted(cells, key=lambda cell: _natural(cell.scope)):
+            by_key.setdefault(_place(cell.scope).key, []).append(cell)
+        stacks = []
+        for key, members in by_key.items():
+            places = [_place(cell.scope) for cell in members]
+            slots = {(p.backward, p.layer) for p in places}
+            if len(slots) < len(members):  # several share one place
+                stacks += [Stack(c.scope, "one way", (c,)) for c in members]
+                continue
+            ways = {False: [], True: []}
+            for place, cell in sorted(
+                zip(places, members, strict=True),
+                key=lambda pair: pair[0].layer,
+            ):
+                ways[place.backward].append(cell)
+            forward, backward = tuple(ways[False]), tuple(ways[True])
+            form = places[0].form
+            if not (forward and backward):
+                forward, backward = forward or backward, ()
+                form = "one way"
+            stacks += self.stack(key[0], form, forward, backward)
+        return sorted(stacks, key=lambda stack: _natural(stack.name))
+
+    def stack(self, name, form, forward, backward):
+        """The stack, or its cells apart where they do not fit together."""
+        by_layer = form == "two ways, layer by layer"
+        for way in (forward, backward):
+            for layer in range(1, len(way)):
+                below = [way[layer - 1]]
+                if by_layer:
+                    below = [w[layer - 1] for w in (forward, backward)]
+                width = sum(cell.sizes.outputs for cell in below)
+                if way[layer].sizes.inputs != width:
+                    self.note(
+                        f"{way[layer].scope} takes "
+                        f"{way[layer].sizes.inputs} inputs and {width} come "
+                        f"from the layer below, so the cells of {name} are "
+                        "each converted alone"
+                    )
+                    cells = (*forward, *backward)
+                    return [Stack(c.scope, "one way", (c,)) for c in cells]
+        return [Stack(name, form, forward, backward)]
+
+    def note(self, line):
+        if line not in self.notes:
+            self.notes.append(line)
+
+    def pair_up(self, stacks):
+        """Joins two stacks that are the two directions of one."""
+        by_name = {stack.name: stack for stack in stacks}
+        for pair in self.pairs:
+            for name in pair:
+                if name not in by_name:
+                    raise UserError(unknown("stack", name, list(by_name)))
+            stacks = self.join(stacks, *(by_name[name] for name in pair))
+        for name in self.apart:
+            if name not in by_name:
+                raise UserError(unknown("stack", name, list(by_name)))
+        paired = {name for pair in self.pairs for name in pair} | self.apart
+        for forward in list(stacks):
+            if forward.name in paired or forward.form != "one way":
+                continue
+            backward = self.counterpart(forward, by_name)
+            if backward is not None and backward.name not in paired:
+                self.notes.append(
+                    f"{forward.name} and {backward.name} are read as the "
+                    "two directions of one, as their names say (--apart "
+                    f"{forward.name} to overrule)"
+                )
+                paired |= {forward.name, backward.name}
+                stacks = self.join(stacks, forward, backward)
+        return self.pair_by_width(stacks, paired)
+
+    def counterpart(self, forward, by_name):
+        """The stack whose name says bw where this one's says fw."""
+        for one, other in _COUNTERPARTS:
+            pattern = rf"(?i)(?<![a-z0-9]){one}(?![a-z0-9])"
+            if not re.search(pattern, forward.name):
+                continue
+            for name, stack in by_name.items():
+                theirs = rf"(?i)(?<![a-z0-9]){other}(?![a-z0-9])"
+                if (
+                    re.sub(pattern, "<>", forward.name)
+                    == re.sub(theirs, "<>", name)
+                    and stack.form == "one way"
+                    and stack.inputs == forward.inputs
+                    and len(stack.forward) == len(forward.forward)
+                ):
+                    return stack
+        return None
+
+    def pair_by_width(self, stacks, paired):
+        """X and X_1 are two directions where something reads both."""
+        by_name = {stack.name: stack for stack in stacks}
+        single = {stack.outputs for stack in stacks}
+        for forward in list(stacks):
+            backward = by_name.get(f"{forward.name}_1")
+            if (
+                backward is None
+                or {forward.name, backward.name} & paired
+                or {forward.form, backward.form} != {"one way"}
+                or backward.inputs != forward.inputs
+                or f"{forward.name}_2" in by_name
+            ):
+                continue
+            both = forward.outputs + backward.outputs
+            reader = [
+                name
+                for name, shape in self.left.items()
+                if len(shape) == 2 and both in shape
+            ]
+            names = f"{forward.name} and {backward.name}"
+            option = f"--bidirectional {forward.name},{backward.name}"
+            if reader and both not in single:
+                self.notes.append(
+                    f"{names} are read as the two directions of one, since "
+                    f"{reader[0]} reads {both} = {forward.outputs} + "
+                    f"{backward.outputs} (--apart {forward.name} to overrule)"
+                )
+                stacks = self.join(stacks, forward, backward)
+            else:
+                self.notes.append(
+                    f"{names} may be two directions of one, which nothing "
+                    f"but the order of their names would tell ({option})"
+                )
+        return stacks
+
+    def join(self, stacks, forward, backward):
+        if forward.form != "one way" or backward.form != "one way":
+            raise UserError(
+                f"{forward.name} and {backward.name} cannot be two "
+                "directions of one: one of them has two already"
+            )
+        if forward.inputs != backward.inputs:
+            raise UserError(
+                f"{forward.name} and {backward.name} cannot be two "
+                f"directions of one: they read {forward.inputs} and "
+                f"{backward.inputs} inputs"
+            )
+        joined = Stack(
+            forward.name, "two ways", forward.forward, backward.forward
+        )
+        kept = [s for s in stacks if s not in (forward, backward)]
+        return sorted([*kept, joined], key=lambda s: _natural(s.name))
+
+    # --- Read-outs and the rest ---
+
+    def take_read_outs(self, stacks):
+        found = []
+        for kernel in [
+            n for n, shape in self.left.items() if len(shape) == 2
+        ]:
+            if kernel not in self.left or self.marked_other(kernel):
+                continue
+            read_out = self.read_out(kernel, stacks)
+            if read_out is None:
+                continue
+            found.append(read_out)
+            for name in (read_out.kernel, read_out.bias):
+                self.left.pop(name, None)
+        return sorted(found, key=lambda one: _natural(one.name))
+
+    def marked_other(self, kernel):
+        scope = kernel.rpartition("/")[0]
+        return OTHER in (self.answers.get(kernel), self.answers.get(scope))
+
+    def read_out(self, kernel, stacks):
+        bias = self.bias_of(kernel)
+        rows, columns = self.left[kernel]
+        outputs = {stack.outputs for stack in stacks}
+        straight = rows in outputs and (
+            bias is None or _vector_of(self.left[bias], columns)
+        )
+        turned = columns in outputs and (
+            bias is None or _vector_of(self.left[bias], rows)
+        )
+        if bias is None and not self.called_read_out(kernel):
+            return None
+        if not straight and not turned:
+            return None
+        scope, _, local = kernel.rpartition("/")
+        plain = ("kernel", "weights", "w", "W", "Matrix", "weight")
+        name = scope if scope and local in plain else kernel
+        given = name in self.transposed or kernel in self.transposed
+        if straight and turned and rows == columns and not given:
+            self.notes.append(
+                f"{kernel} is square, so it may be stored transposed; read "
+                f"as it is (--transposed {kernel})"
+            )
+        transposed = given if straight and turned else turned
+        inputs, classes = (columns, rows) if transposed else (rows, columns)
+        stack = self.stack_read(kernel, inputs, stacks)
+        return ReadOut(name, kernel, bias, transposed, stack, inputs, classes)
+
+    def called_read_out(self, kernel):
+        scope = kernel.rpartition("/")[0]
+        if DENSE in (self.answers.get(kernel), self.answers.get(scope)):
+            return True
+        if "embed" in kernel.lower():
+            return False
+        words = ("softmax", "proj", "out", "logit", "dense", "fully", "fc")
+        return any(word in kernel.lower() for word in words)
+
+    def bias_of(self, kernel):
+        """The vector beside a kernel whose name says that it is its bias."""
+        scope, _, local = kernel.rpartition("/")
+        wanted = set()
+        for one, other in (
+            ("kernel", "bias"),
+            ("weights", "biases"),
+            ("weight", "bias"),
+            ("Matrix", "Bias"),
+            ("W", "b"),
+            ("w", "b"),
+            ("W", "B"),
+        ):
+            if one in local:
+                wanted |= {
+                    local.replace(one, other, 1),
+                    other.join(local.rsplit(one, 1)),
+                }
+        numbered = re.match(r"^Variable(?:_(\d+))?$", local)
+        if numbered:
+            wanted = {f"Variable_{int(numbered.group(1) or 0) + 1}"}
+        prefix = f"{scope}/" if scope else ""
+        rows, columns = self.left[kernel]
+        beside = [
+            f"{prefix}{name}"
+            for name in sorted(wanted)
+            if f"{prefix}{name}" in self.left and name != local
+        ]
+        for name in beside:
+            shape = self.left[name]
+            if _vector_of(shape, columns) or _vector_of(shape, rows):
+                return name
+        return None
+
+    def stack_read(self, kernel, inputs, stacks):
+        """The name of the stack a read-out belongs to."""
+        fitting = [stack for stack in stacks if stack.outputs == inputs]
+        if len(fitting) > 1:
+            near = [_common(kernel, stack.name) for stack in fitting]
+            best = [
+                stack
+                for stack, common in zip(fitting, near, strict=True)
+                if common == max(near)
+            ]
+            if len(best) > 1:
+                names = ", ".join(stack.name for stack in fitting)
+                self.notes.append(
+                    f"{kernel} could read any of {names}; it is converted, "
+                    "but the model leaves it unconnected"
+                )
+                return None
+            fitting = best
+        return fitting[0].name if fitting else None
+
+    def why_not(self, name):
+        scope, _, local = name.rpartition("/")
+        last = scope.rsplit("/", 1)[-1]
+        shape = self.left[name]
+        if kinds.bare(last) in kinds.UNSUPPORTED:
+            return f"a cell that is not converted ({last})"
+        if local == "opaque_kernel":
+            return "cuDNN's own order, which only a GPU can turn into arrays"
+        if any(name.startswith(f"{q.subject}/") for q in self.questions):
+            return "see the question about it"
+        if f"{scope}/recurrent_kernel" in self.shapes:
+            return "a tf.keras layer, in Keras' layout already (set_weights)"
+        if "embed" in name.lower() and len(shape) == 2:
+            return "an embedding"
+        if len(shape) == 2 and self.bias_of(name):
+            rows, columns = shape
+            hint = ""
+            if rows > columns:
+                hint = (
+                    "; a BasicRNNCell written by hand would look so too: "
+                    f"--cell {name}=BasicRNNCell"
+                )
+            return f"a dense layer that reads no recurrent output{hint}"
+        return "not recognised"
+
+    def all_answers_used(self):
+        scopes = {name.rpartition("/")[0] for name in self.shapes}
+        known = set(self.shapes) | scopes
+        for name in self.answers:
+            if name not in self.used_answers and name not in known:
+                raise UserError(unknown("scope", name, sorted(known)))
+        for name in self.transposed:
+            if name not in known:
+                raise UserError(unknown("read-out", name, sorted(known)))
+
+
+# --- Where a cell stands ---
+
+
+@dataclasses.dataclass(frozen=True)
+class _Place:
+    """Its stack's key, and where in the stack it is."""
+
+    key: tuple
+    form: str
+    layer: tuple
+    backward: bool
+
+
+def _place(scope):
+    """What the parts of a cell's scope say."""
+    parts = scope.split("/")
+    kept, layer, backward, name, form = [], [], False, None, "one way"
+    at = 0
+    while at < len(parts) - 1:
+        part, following = parts[at], parts[at + 1]
+        number = _LAYER.match(following)
+        stacked = _STACK.match(part) or _BIDIRECTIONAL_STACK.match(part)
+        if stacked and number:
+            if name is None:
+                name = "/".join(kept or [part])
+            if _BIDIRECTIONAL_STACK.match(part):
+                name = "/".join([*kept, part])
+                form = "two ways, layer by layer"
+            kept.append(f"{part}/#")
+            layer.append(int(number.group(1)))
+            at += 2
+            continue
+        if _DIRECTION.match(part):
+            name = "/".join(kept) if name is None else name
+            backward = part.lower() == "bw"
+            form = "two ways" if form == "one way" else form
+            part = "<way>"
+        kept.append(part)
+        at += 1
+    if name is None:
+        name = "/".join(parts[:-1])
+    stacked = any(part.endswith("#") for part in kept)
+    whole = tuple(kept)
+    if not name:  # nothing but the cell's own name
+        name, whole = scope, (scope,)
+    elif form == "one way" and not stacked:
+        whole = (name,)
+    return _Place((name, whole), form, tuple(layer), backward)
+
+
+def _in_loop(scope):
+    return any(_LOOP.match(part) for part in scope.split("/")[:-1])
+
+
+def kinds_groups():
+    """Sub-scopes that only cells have."""
+    return {"gates", "Gates", "candidate", "Candidate", "projection"}
+
+
+def _vector_of(shape, size):
+    return shape in ((size,), (1, size))
+
+
+def _number(ending):
+    found = re.search(r"_(\d+)$", ending)
+    return int(found.group(1)) if found else 0
+
+
+def _natural(name):
+    """A sort key: cell_2 before cell_10."""
+    pieces = re.split(r"(\d+)", name)
+    return [int(p) if p.isdigit() else p for p in pieces]
+
+
+def _common(one, other):
+    """How many parts two names begin with in common."""
+    count = 0
+    for mine, theirs in zip(one.split("/"), other.split("/"), strict=False):
+        if mine != theirs:
+            break
+        count += 1
+    return count
