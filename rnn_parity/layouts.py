@@ -41,9 +41,19 @@ def simple_rnn_from_keras(kernel, recurrent_kernel, bias):
 
 def lstm_to_keras(kernel, bias, forget_bias=FORGET_BIAS):
     """(kernel, bias) -> (kernel, recurrent_kernel, bias)."""
-    units = len(bias) // 4
-    kernels = _split_kernel(_swap_gates(kernel), units)
-    return (*kernels, _add_to_forget_gate(_swap_gates(bias), forget_bias))
+    parts = _split_kernel(kernel, units=len(bias) // 4)
+    kernels = map(lstm_gates_to_keras, parts)
+    return (*kernels, lstm_bias_to_keras(bias, forget_bias))
+
+
+def lstm_gates_to_keras(kernel):
+    """Columns i, j, f, o -> i, f, j, o; a copy."""
+    return _swap_gates(kernel)
+
+
+def lstm_bias_to_keras(bias, forget_bias=FORGET_BIAS):
+    """The same for a bias, with `forget_bias` in it."""
+    return _add_to_forget_gate(_swap_gates(bias), forget_bias)
 
 
 def lstm_from_keras(kernel, recurrent_kernel, bias, forget_bias=FORGET_BIAS):

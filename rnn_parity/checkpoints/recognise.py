@@ -274,7 +274,7 @@ class _Recognition:
                     _number(ending)
                 ] = name
             del self.left[name]
-        self.only_averages()
+        averages |= self.only_averages()
         return self.name_slots(found), averages
 
     def owner(self, name, shape):
@@ -296,10 +296,10 @@ class _Recognition:
         if alone:
             names = f"{len(alone)} variables are there as moving averages"
             self.notes.append(f"{names} alone, which are read in their place")
-        for name in alone:
-            shape = self.left.pop(name)
-            self.left[name.removesuffix(ending)] = shape
-            self.shapes[name.removesuffix(ending)] = shape
+        stands_for = {name.removesuffix(ending): name for name in alone}
+        for name, average in stands_for.items():
+            self.left[name] = self.left.pop(average)
+        return stands_for
 
     def name_slots(self, found):
         """{base: {variable: {number: name}}} -> as Inventory has it."""

@@ -1,0 +1,296 @@
+"""The Keras form of a TensorFlow 1 cell: which class, and its arrays.
+
+A plain cell becomes Keras' own, its kernel cut in two and its gates put in
+Keras' order (`rnn_parity.layouts`). What Keras lacks becomes a cell of
+`tf2.tf1_cells`, which holds the arrays as they are.
+"""
+
+import numpy as np
+
+from rnn_parity import layouts
+
+_LSTMS = ("BasicLSTMCell", "LSTMCell", "LSTMBlockCell")
+_OWN = {
+    "LayerNormBasicLSTMCell": "TF1LSTMCell",
+    "CoupledInputForgetGateLSTMCell": "CoupledLSTMCell",
+    "UGRNNCell": "UGRNNCell",
+    "IntersectionRNNCell": "IntersectionRNNCell",
+    "SRUCell": "SRUCell",
+    "NASCell": "NASCell",
+}
+DIAGONAL = ("IndRNNCell", "IndyLSTMCell", "IndyGRUCell")
+
+
+def beyond_keras(cell, options):
+    """What Keras' own cells lack of this one: a list, often empty.
+
+    Args:
+        cell: `recognise.Cell`.
+        options: the cell's, as `options.of_cell` gives them.
+    """
+    lacking = []
+    if cell.kind.name in _OWN:
+        lacking.append(f"the equations of {cell.kind.name}")
+    if cell.kind.name in _LSTMS:
+        if cell.peepholes:
+            names = [n for n in cell.names if n.lower().endswith("diag")]
+            names += [n for n in cell.names if "/wc" in n]
+            lacking.append(f"peepholes ({', '.join(names)})")
+        if cell.projection:
+            (name,) = cell.variables["projection_kernel"]
+            lacking.append(f"a projection ({name})")
+        if options.get("cell_clip"):
+            lacking.append(f"cell_clip={options['cell_clip']}")
+    return lacking
+
+
+def is_own(cell, options):
+    """Whether the Keras form is a cell of `tf2.tf1_cells`."""
+    return bool(beyond_keras(cell, options))
+
+
+def _configuration(cell, options, dtype):
+    """(class name, arguments) of the Keras cell."""
+    units = cell.sizes.units
+    shared = {"units": units, "dtype": dtype}
+    if "activation" in options:
+        shared["activation"] = options["activation"]
+    if not is_own(cell, options):
+        if cell.kind.name in ("BasicRNNCell", "IndRNNCell"):
+            return "SimpleRNN", shared
+        if cell.kind.name in ("GRUCell", "IndyGRUCell"):
+            return "GRU", shared | {"reset_after": False}
+        if cell.kind.name == "CudnnCompatibleGRUCell":
+            return "GRU", shared | {"reset_after": True}
+        return "LSTM", shared
+    if "forget_bias" in options:
+        shared["forget_bias"] = options["forget_bias"]
+    projected = cell.sizes.outputs if cell.projection else None
+    name = _OWN.get(cell.kind.name, "TF1LSTMCell")
+    if name == "TF1LSTMCell":
+        shared |= {
+            "use_peepholes": cell.peepholes,
+            "projection": projected,
+            "cell_clip": options.get("cell_clip"),
+            "proj_clip": options.get("proj_clip"),
+            "layer_norm": "gammas.input" in cell.variables,
+        }
+    elif name == "CoupledLSTMCell":
+        shared |= {
+            "use_peepholes": cell.peepholes,
+            "projection": projected,
+            "proj_clip": options.get("proj_clip"),
+        }
+    elif name == "NASCell":
+        shared |= {
+            "projection": projected,
+            "use_bias": "bias" in cell.variables,
+        }
+    return name, shared
+
+
+def describe(cell, options):
+    """In a line, as one would write it in Keras."""
+    name, arguments = _configuration(cell, options, None)
+    written = [str(arguments["units"])]
+    if arguments.get("activation", "tanh") != "tanh":
+        written.append(f"activation={arguments['activation']!r}")
+    for key, value in arguments.items():
+        if key in ("units", "dtype", "activation", "forget_bias"):
+            continue
+        if value is not None and (name == "GRU" or value is not False):
+            written.append(f"{key}={value!r}")
+    text = f"{name}({', '.join(written)})"
+    return f"RNN({text})" if is_own(cell, options) else text
+
+
+def make_cell(cell, options, dtype):
+    """The Keras cell, not yet built."""
+    import keras
+
+    from tf2 import tf1_cells
+
+    name, arguments = _configuration(cell, options, dtype)
+    if is_own(cell, options):
+        return getattr(tf1_cells, name)(**arguments)
+    return getattr(keras.layers, f"{name}Cell")(**arguments)
+
+
+def make_layer(cell, options, dtype, name, go_backwards=False):
+    """The Keras layer, not yet built; it returns all steps and states."""
+    import keras
+
+    shared = {
+        "return_sequences": True,
+        "return_state": True,
+        "zero_output_for_mask": True,
+        "go_backwards": go_backwards,
+        "dtype": dtype,
+        "name": name,
+    }
+    if is_own(cell, options):
+        inside = make_cell(cell, options, dtype)
+        return keras.layers.RNN(inside, **shared)
+    kind, arguments = _configuration(cell, options, dtype)
+    return getattr(keras.layers, kind)(**arguments | shared)
+
+
+# --- Arrays ---
+
+
+def weights(keras_cell, cell, options):
+    """{argument, or Keras' name: variable} of a built Keras cell."""
+    if is_own(cell, options):
+        return {
+            argument: _own_variable(keras_cell, argument)
+            for argument in cell.variables
+        }
+    names = ("kernel", "recurrent_kernel", "bias")
+    return {name: getattr(keras_cell, name) for name in names}
+
+
+def _own_variable(keras_cell, argument):
+    outer, _, key = argument.partition(".")
+    found = getattr(keras_cell, outer)
+    return found[key] if key else found
+
+
+def to_keras(cell, options, arrays, forget_bias=None):
+    """{name of `weights`: function that gives its array}.
+
+    Functions, so that only one array at a time is there besides.
+
+    Args:
+        cell: `recognise.Cell`.
+        options: of the cell.
+        arrays: {argument: array}, TensorFlow 1's.
+        forget_bias: what to add to the bias; by default the cell's. 0.0 for
+            an optimizer's slots.
+    """
+    if is_own(cell, options):
+        return {
+            argument: lambda array=array: array
+            for argument, array in arrays.items()
+        }
+    if cell.kind.name in DIAGONAL:
+        arrays = _as_full_kernels(cell, arrays)
+    added = options.get("forget_bias", 0.0)
+    added = added if forget_bias is None else forget_bias
+    units = cell.sizes.units
+    if "kernel" in arrays:
+        kernel, bias = arrays["kernel"], arrays["bias"]
+        if not cell.kind.lstm:
+            return _thunks(
+                lambda: kernel[:-units], lambda: kernel[-units:], lambda: bias
+            )
+
+        def part(rows):
+            return layouts.lstm_gates_to_keras(kernel[rows])
+
+        return _thunks(
+            lambda: part(slice(None, -units)),
+            lambda: part(slice(-units, None)),
+            lambda: layouts.lstm_bias_to_keras(bias, added),
+        )
+    convert = layouts.gru_to_keras
+    if cell.kind.name == "CudnnCompatibleGRUCell":
+        convert = layouts.cudnn_gru_to_keras
+    whole = convert(**arrays)
+    return _thunks(*(lambda array=array: array for array in whole))
+
+
+def _thunks(kernel, recurrent_kernel, bias):
+    return {
+        "kernel": kernel,
+        "recurrent_kernel": recurrent_kernel,
+        "bias": bias,
+    }
+
+
+def from_keras(cell, options, values, forget_bias=None):
+    """The way back: {argument: array}.
+
+    Args:
+        cell, options, forget_bias: as for `to_keras`.
+        values: {name of `weights`: array}.
+    """
+    if is_own(cell, options):
+        return dict(values)
+    three = values["kernel"], values["recurrent_kernel"], values["bias"]
+    added = options.get("forget_bias", 0.0)
+    added = added if forget_bias is None else forget_bias
+    if cell.kind.name == "CudnnCompatibleGRUCell":
+        names = ("gate_kernel", "gate_bias", "input_kernel", "input_bias")
+        names += ("hidden_kernel", "hidden_bias")
+        arrays = layouts.cudnn_gru_from_keras(*three)
+    elif cell.kind.name in ("GRUCell", "IndyGRUCell"):
+        names = ("gate_kernel", "gate_bias")
+        names += ("candidate_kernel", "candidate_bias")
+        arrays = layouts.gru_from_keras(*three)
+    elif cell.kind.lstm:
+        names = ("kernel", "bias")
+        arrays = layouts.lstm_from_keras(*three, added)
+    else:
+        names = ("kernel", "bias")
+        arrays = layouts.simple_rnn_from_keras(*three)
+    found = dict(zip(names, arrays, strict=True))
+    if cell.kind.name in DIAGONAL:
+        found = _as_diagonals(cell, found)
+    return found
+
+
+# A kernel of one's own per unit is a diagonal recurrent kernel.
+
+
+def _as_full_kernels(cell, arrays):
+    from numpy_ref.tf1_contrib_cells import with_diagonals
+
+    units = cell.sizes.units
+    if "kernel_w" in arrays:
+        full = with_diagonals(arrays["kernel_w"], arrays["kernel_u"], units)
+        return {"kernel": full, "bias": arrays["bias"]}
+    return {
+        f"{part}_{what}": (
+            with_diagonals(
+                arrays[f"{part}_kernel_w"], arrays[f"{part}_kernel_u"], units
+            )
+            if what == "kernel"
+            else arrays[f"{part}_bias"]
+        )
+        for part in ("gate", "candidate")
+        for what in ("kernel", "bias")
+    }
+
+
+def _as_diagonals(cell, arrays):
+    units = cell.sizes.units
+
+    def apart(full):
+        square = full[-units:].reshape(units, -1, units)
+        diagonals = np.einsum("ugu->gu", square).reshape(1, -1)
+        return full[:-units], diagonals
+
+    if "kernel" in arrays:
+        kernel_w, kernel_u = apart(arrays["kernel"])
+        return {
+            "kernel_w": kernel_w,
+            "kernel_u": kernel_u,
+            "bias": arrays["bias"],
+        }
+    found = {}
+    for part in ("gate", "candidate"):
+        kernel_w, kernel_u = apart(arrays[f"{part}_kernel"])
+        found[f"{part}_kernel_w"] = kernel_w
+        found[f"{part}_kernel_u"] = kernel_u
+        found[f"{part}_bias"] = arrays[f"{part}_bias"]
+    return found
+
+
+def leaves_the_diagonal(cell, values):
+    """Whether training has filled what TensorFlow 1 has no place for."""
+    if cell.kind.name not in DIAGONAL:
+        return False
+    units = cell.sizes.units
+    square = values["recurrent_kernel"].reshape(units, -1, units).copy()
+    square[np.arange(units), :, np.arange(units)] = 0
+    return bool(square.any())

@@ -1,0 +1,239 @@
+"""The Keras model of a checkpoint: its layers, built and put together."""
+
+import contextlib
+import dataclasses
+
+import keras
+
+from rnn_parity.checkpoints import forms
+from rnn_parity.errors import UserError
+
+# Keras allows no "/" in names, TensorFlow 1 no "%".
+_ESCAPES = (("%", "%25"), (".", "%2E"), ("/", "."))
+
+
+def encode(name):
+    """A TensorFlow 1 name as a Keras one: "/" becomes "."."""
+    for plain, escaped in _ESCAPES:
+        name = name.replace(plain, escaped)
+    return name
+
+
+def decode(name):
+    """The way back."""
+    for plain, escaped in reversed(_ESCAPES):
+        name = name.replace(escaped, plain)
+    return name
+
+
+@dataclasses.dataclass
+class Runner:
+    """A cell's place in the model, and what runs it.
+
+    Attributes:
+        cell: `recognise.Cell`.
+        keras_cell: the Keras cell that holds its arrays.
+        layer: the Keras layer that runs it, perhaps with others in it.
+    """
+
+    cell: object
+    keras_cell: object
+    layer: object
+
+
+def build(converted):
+    """Makes every layer, and the model.
+
+    Fills `converted.layers` and `converted._runners` {scope: Runner}.
+    """
+    inputs, outputs = {}, {}
+    for stack in converted.inventory.stacks:
+        name = encode(stack.name)
+        dtype = converted.dtype(stack.forward[0])
+        inputs[name] = keras.Input(
+            (None, stack.inputs), dtype=dtype, name=f"{name}.inputs"
+        )
+        outputs[name] = _stack(converted, stack, inputs[name])
+    read = set()
+    logits = {}
+    for read_out in converted.inventory.read_outs:
+        layer = _read_out(converted, read_out)
+        if read_out.stack is None:
+            layer.build((None, None, read_out.inputs))
+        else:
+            source = encode(read_out.stack)
+            logits[encode(read_out.name)] = layer(outputs[source])
+            read.add(source)
+    if len(inputs) == 1:
+        (inputs,) = inputs.values()
+    # What nothing reads out, and all where it is not plain what is meant.
+    whole = {name: y for name, y in outputs.items() if name not in read}
+    result = logits | whole
+    if len(outputs) > 1 or len(logits) > 1:
+        result = logits | outputs
+    if len(result) == 1:
+        (result,) = result.values()
+    return keras.Model(inputs, result, name="converted")
+
+
+def _read_out(converted, read_out):
+    layer = keras.layers.Dense(
+        read_out.classes,
+        use_bias=read_out.bias is not None,
+        kernel_initializer="zeros",
+        dtype=converted.checkpoint.dtypes[converted.source(read_out.kernel)],
+        name=encode(read_out.name),
+    )
+    converted.layers[read_out.name] = layer
+    return layer
+
+
+def _stack(converted, stack, x):
+    if not stack.backward:
+        return _one_way(converted, stack, x)
+    if stack.form == "two ways":
+        return _two_ways(
+            converted, stack.name, stack.forward, stack.backward, x
+        )
+    for layer, pair in enumerate(
+        zip(stack.forward, stack.backward, strict=True)
+    ):
+        forward, backward = pair
+        name = f"{stack.name}/layer_{layer}"
+        x = _two_ways(converted, name, (forward,), (backward,), x)
+    return x
+
+
+def _one_way(converted, stack, x):
+    for cell in converted.forward_cells(stack):
+        if cell.scope not in converted.layers:
+            _add(converted, cell, _layer(converted, cell))
+        x = _dropped(x, converted.options.input_keep_prob)
+        y = converted.layers[cell.scope](x)[0]
+        if cell.scope in converted.residual:
+            y = keras.layers.Add(dtype=y.dtype)([x, y])
+        x = _dropped(y, converted.options.output_keep_prob)
+    return x
+
+
+def _dropped(x, keep):
+    """As a DropoutWrapper does it: drawn for every step and row."""
+    if keep == 1:
+        return x
+    return keras.layers.Dropout(1 - keep, dtype=x.dtype)(x)
+
+
+def _layer(converted, cell, go_backwards=False):
+    """A built layer of one cell, its weights not yet there."""
+    layer = forms.make_layer(
+        cell,
+        converted.cell_options[cell.scope],
+        converted.dtype(cell),
+        encode(cell.scope),
+        go_backwards,
+    )
+    with _cheap_initializers(layer.cell):
+        layer.build((None, None, cell.sizes.inputs))
+    return layer
+
+
+@contextlib.contextmanager
+def _cheap_initializers(*cells):
+    """Zeros to begin with: an orthogonal matrix takes minutes at H=4096."""
+    names = ("kernel_initializer", "recurrent_initializer")
+    kept = [
+        (cell, name, getattr(cell, name))
+        for cell in cells
+        for name in names
+        if hasattr(cell, name)
+    ]
+    for cell, name, _ in kept:
+        setattr(cell, name, keras.initializers.Zeros())
+    yield
+    for cell, name, initializer in kept:
+        setattr(cell, name, initializer)
+
+
+def _add(converted, cell, layer, keras_cell=None):
+    keras_cell = layer.cell if keras_cell is None else keras_cell
+    converted._runners[cell.scope] = Runner(cell, keras_cell, layer)
+    alone = layer.cell is keras_cell
+    converted.layers[cell.scope] = layer if alone else keras_cell
+
+
+def _two_ways(converted, name, forward, backward, x):
+    """Two directions side by side; in one layer where Keras can."""
+    layers = [
+        _direction(converted, name, cells, way)
+        for cells, way in ((forward, "forward"), (backward, "backward"))
+    ]
+    residual = {cell.scope for cell in (*forward, *backward)}
+    if residual & converted.residual or (
+        converted.options.input_keep_prob != 1
+        or converted.options.output_keep_prob != 1
+    ):
+        raise UserError(
+            f"{name} has two directions; residuals and keep probabilities "
+            "are for stacks of one"
+        )
+    if _alike(*layers):
+        both = keras.layers.Bidirectional(
+            layers[0], backward_layer=layers[1], name=encode(name)
+        )
+        # It has made the forward layer anew.
+        with _cheap_initializers(*_inner_cells(both.forward_layer)):
+            y = both(x)[0]
+        layers = [both.forward_layer, both.backward_layer]
+        converted.layers[name] = both
+    else:
+        y_forward = layers[0](x)[0]
+        y_backward = keras.ops.flip(layers[1](x)[0], axis=1)
+        y = keras.layers.Concatenate(dtype=y_forward.dtype)(
+            [y_forward, y_backward]
+        )
+    for layer, cells in zip(layers, (forward, backward), strict=True):
+        for cell, keras_cell in zip(cells, _inner_cells(layer), strict=True):
+            _add(converted, cell, layer, keras_cell)
+    return y
+
+
+def _inner_cells(layer):
+    if isinstance(layer.cell, keras.layers.StackedRNNCells):
+        return layer.cell.cells
+    return [layer.cell]
+
+
+def _alike(forward, backward):
+    """Whether `Bidirectional` can hold both: it halves their states."""
+    return type(forward) is type(backward) and (
+        len(forward.state_size) == len(backward.state_size)
+        if isinstance(forward.state_size, (list, tuple))
+        else not isinstance(backward.state_size, (list, tuple))
+    )
+
+
+def _direction(converted, name, cells, way):
+    """The layer of one direction; several cells run in one layer."""
+    if len(cells) == 1:
+        return _layer(converted, cells[0], go_backwards=way == "backward")
+    keras_cells = [
+        forms.make_cell(
+            cell,
+            converted.cell_options[cell.scope],
+            converted.dtype(cell),
+        )
+        for cell in cells
+    ]
+    dtype = converted.dtype(cells[0])
+    layer = keras.layers.RNN(
+        keras.layers.StackedRNNCells(keras_cells, dtype=dtype),
+        return_sequences=True,
+        return_state=True,
+        zero_output_for_mask=True,
+        go_backwards=way == "backward",
+        dtype=dtype,
+        name=encode(f"{name}/{way}"),
+    )
+    with _cheap_initializers(*keras_cells):
+        layer.build((None, None, cells[0].sizes.inputs))
+    return layer

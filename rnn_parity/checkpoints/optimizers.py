@@ -1,0 +1,2 @@
+def restore(converted):
+    return ""

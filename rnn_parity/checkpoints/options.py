@@ -1,0 +1,159 @@
+"""What a checkpoint does not tell, and the user can."""
+
+import dataclasses
+
+from rnn_parity.checkpoints import recognise
+from rnn_parity.errors import UserError
+
+ACTIVATIONS = ("tanh", "relu", "sigmoid", "linear")
+OF_CELLS = ("forget_bias", "activation", "cell_clip", "proj_clip")
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """See `rnn_parity.convert_checkpoint`; the same names and defaults."""
+
+    cells: dict = dataclasses.field(default_factory=dict)
+    forget_bias: object = None
+    activation: object = None
+    cell_clip: object = None
+    proj_clip: object = None
+    residual: tuple = ()
+    layers: object = None
+    input_keep_prob: float = 1.0
+    output_keep_prob: float = 1.0
+    bidirectional: tuple = ()
+    apart: tuple = ()
+    transposed: tuple = ()
+    averages: bool = False
+    learning_rate: float | None = None
+    momentum: float | None = None
+    strict: bool = False
+
+    def recognise(self, shapes):
+        """The inventory of these shapes, the user's answers counted in."""
+        return recognise.recognise(
+            shapes,
+            self.cells,
+            self.bidirectional,
+            self.apart,
+            self.transposed,
+        )
+
+    def of_cells(self, inventory):
+        """{scope: {option: value}}, TensorFlow 1's defaults filled in.
+
+        Raises:
+            UserError: an option names a cell that is not there, or one that
+                has no such option, or its value makes no sense.
+        """
+        cells = [cell for stack in inventory.stacks for cell in stack.cells]
+        found = {cell.scope: dict(cell.kind.options) for cell in cells}
+        for name in OF_CELLS:
+            for scope, value in self._per_cell(name, inventory).items():
+                found[scope][name] = value
+        return found
+
+    def _per_cell(self, option, inventory):
+        given = getattr(self, option)
+        cells = [cell for stack in inventory.stacks for cell in stack.cells]
+        able = [cell for cell in cells if option in cell.kind.options]
+        if given is None:
+            return {}
+        if not isinstance(given, dict):
+            if not able:
+                raise UserError(
+                    f"no cell in the checkpoint has a {option} to set"
+                )
+            return {c.scope: _checked(option, given) for c in able}
+        found = {}
+        for where, value in given.items():
+            meant = cells_at(where, inventory)
+            for cell in meant:
+                if cell not in able:
+                    raise UserError(
+                        f"{cell.scope} is a {cell.kind.name}, which has no "
+                        f"{option}"
+                    )
+                found[cell.scope] = _checked(option, value)
+        return found
+
+    def residuals(self, inventory):
+        """The scopes of the cells that add their input to their output."""
+        if self.residual is True:
+            return {
+                cell.scope
+                for stack in inventory.stacks
+                for cell in stack.cells
+                if cell.sizes.inputs == cell.sizes.outputs
+            }
+        scopes = set()
+        for where in self.residual:
+            for cell in cells_at(where, inventory):
+                if cell.sizes.inputs != cell.sizes.outputs:
+                    raise UserError(
+                        f"{cell.scope} cannot be residual: it has "
+                        f"{cell.sizes.inputs} inputs and "
+                        f"{cell.sizes.outputs} outputs"
+                    )
+                scopes.add(cell.scope)
+        return scopes
+
+    def repeats(self, inventory):
+        """{stack: how many layers one cell serves}, those of one aside."""
+        if self.layers is None:
+            return {}
+        given = self.layers
+        if not isinstance(given, dict):
+            given = {inventory.stack().name: given}
+        for name, count in given.items():
+            stack = inventory.stack(name)
+            (first, *others) = stack.forward
+            if stack.backward or others:
+                raise UserError(
+                    f"{name} has a cell for every layer already; layers is "
+                    "for one cell that serves several"
+                )
+            if not isinstance(count, int) or count < 1:
+                raise UserError(f"layers is {count!r}, not a whole number")
+            if count > 1 and first.sizes.inputs != first.sizes.outputs:
+                raise UserError(
+                    f"{first.scope} cannot serve {count} layers: it has "
+                    f"{first.sizes.inputs} inputs and "
+                    f"{first.sizes.outputs} outputs"
+                )
+        return given
+
+
+def cells_at(where, inventory):
+    """The cells of a stack, or whose scopes begin with `where`.
+
+    Raises:
+        UserError: there are none.
+    """
+    found = [
+        cell
+        for stack in inventory.stacks
+        for cell in stack.cells
+        if where in (stack.name, cell.scope)
+        or cell.scope.startswith(f"{where}/")
+    ]
+    if not found:
+        known = [
+            cell.scope for stack in inventory.stacks for cell in stack.cells
+        ]
+        raise UserError(recognise.unknown("cell", where, known))
+    return found
+
+
+def _checked(option, value):
+    if option == "activation":
+        if value not in ACTIVATIONS:
+            raise UserError(
+                recognise.unknown("activation", str(value), list(ACTIVATIONS))
+            )
+        return value
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise UserError(f"{option} is {value!r}, not a number") from None

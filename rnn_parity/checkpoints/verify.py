@@ -1,0 +1,273 @@
+"""The proof that a conversion ends with: Keras against numpy_ref.
+
+Every cell takes a few steps on random inputs from a random state, then every
+stack runs on random rows of random lengths, and every read-out reads. What
+is allowed is what rounding alone does: numpy_ref runs a second time on
+inputs that are off by their last place, which shows how much this network
+amplifies it.
+"""
+
+import numpy as np
+
+from rnn_parity import ladder
+from rnn_parity.checkpoints import forms, running
+from rnn_parity.errors import UserError
+
+_ROWS, _STEPS, _SEED = 5, 6, 20161123
+_LENGTHS = np.array([_STEPS, 1, 0, _STEPS - 1, 3])
+
+
+def fill_and_compare(converted):
+    """Puts every array into its layer and compares.
+
+    Returns:
+        A list of `convert.Agreement`.
+
+    Raises:
+        UserError: a layer does not compute what numpy_ref does.
+    """
+    random = np.random.default_rng(_SEED)
+    found = []
+    total = _amount(converted)
+    done = 0
+    for stack in converted.inventory.stacks:
+        reference = _Reference(converted, stack, random)
+        for cell, arrays, numpy_cell in reference.cells():
+            converted._progress(cell.scope, done / total)
+            done += sum(array.size for array in arrays.values())
+            _fill(converted, cell, arrays)
+            found.append(_cell(converted, cell, numpy_cell, random))
+        found.append(reference.compare(found))
+    for read_out in converted.inventory.read_outs:
+        converted._progress(read_out.name, done / total)
+        found.append(_read_out(converted, read_out, random))
+    converted._progress("", 1.0)
+    return found
+
+
+def _amount(converted):
+    shapes = converted.inventory.shapes
+    names = [name for cell in converted.cells for name in cell.names]
+    names += [one.kernel for one in converted.inventory.read_outs]
+    return max(sum(_size(shapes.get(name, ())) for name in names), 1)
+
+
+def _size(shape):
+    return int(np.prod(shape, dtype=np.int64))
+
+
+def _fill(converted, cell, arrays):
+    options = converted.cell_options[cell.scope]
+    keras_cell = converted._runners[cell.scope].keras_cell
+    variables = forms.weights(keras_cell, cell, options)
+    for name, array in forms.to_keras(cell, options, arrays).items():
+        variables[name].assign(array())
+
+
+def _agreement(name, form, values, references, shaken):
+    """Of arrays; refuses where they are further apart than rounding is."""
+    from rnn_parity.checkpoints.convert import Agreement
+
+    rows = [
+        (
+            ladder.error_of(value, reference),
+            ladder.error_of(other, reference),
+            reference.dtype,
+        )
+        for value, reference, other in zip(
+            values, references, shaken, strict=True
+        )
+    ]
+    error = max(row[0] for row in rows)
+    spacing = float(np.finfo(rows[0][2]).eps)
+    allowed = 32 * (max(row[1] for row in rows) + spacing)
+    if not error <= allowed:
+        raise UserError(
+            f"{name} as {form} does not compute what TensorFlow 1's does "
+            f"(error {error:.1e}, allowed {allowed:.1e}); nothing was "
+            "written: please report it"
+        )
+    return Agreement(name, form, error, allowed)
+
+
+def _shaken(array, random):
+    """Off by about its last place, everywhere."""
+    signs = random.choice(np.array([-1, 1], array.dtype), array.shape)
+    return array * (1 + signs * np.finfo(array.dtype).eps)
+
+
+def _draw(random, shape, dtype):
+    return random.standard_normal(shape).astype(dtype)
+
+
+def _cell(converted, cell, numpy_cell, random):
+    """One cell, a few steps."""
+    from numpy_ref import tf1_cells
+
+    dtype = converted.dtype(cell)
+    options = converted.cell_options[cell.scope]
+    keras_cell = converted._runners[cell.scope].keras_cell
+    shape = (_STEPS, _ROWS, cell.sizes.inputs)
+    inputs = _draw(random, shape, dtype)
+    shaken = _shaken(inputs, random)
+    state = tf1_cells.map_state(
+        lambda size: _draw(random, (_ROWS, size), dtype),
+        numpy_cell.state_size,
+    )
+    keras_state = tf1_cells.flat_state(state)[::-1]
+    found, references, others = [], [], []
+    other_state = state
+    for x, x_shaken in zip(inputs, shaken, strict=True):
+        output, state = numpy_cell.step(x, state)
+        other, other_state = numpy_cell.step(x_shaken, other_state)
+        y, keras_state = keras_cell(x, keras_state)
+        found += [y, *keras_state[::-1]]
+        references += [output, *tf1_cells.flat_state(state)]
+        others += [other, *tf1_cells.flat_state(other_state)]
+    return _agreement(
+        cell.scope,
+        forms.describe(cell, options),
+        [np.asarray(array) for array in found],
+        references,
+        others,
+    )
+
+
+class _Reference:
+    """A stack run by numpy_ref, one cell's arrays in memory at a time."""
+
+    def __init__(self, converted, stack, random):
+        self.converted, self.stack = converted, stack
+        self.forward = converted.forward_cells(stack)
+        dtype = converted.dtype(self.forward[0])
+        shape = (_ROWS, _STEPS, stack.inputs)
+        self.inputs = _draw(random, shape, dtype)
+        self.sizes = running.state_sizes(stack, self.forward)
+        self.state = [
+            _draw(random, (_ROWS, size), dtype)
+            for size in running._leaves(self.sizes)
+        ]
+        self.finals = [[] for _ in self.state]
+        # As it is, and off by the last place.
+        self.series = [self.inputs, _shaken(self.inputs, random)]
+        self.outputs = None
+
+    def cells(self):
+        """Yields (cell, arrays, numpy cell), and runs the stack with it."""
+        ways = [(self.forward, False, list(self.state))]
+        if self.stack.backward:
+            count = sum(2 if c.kind.lstm else 1 for c in self.forward)
+            ways = [
+                (self.forward, False, self.state[:count]),
+                (self.stack.backward, True, self.state[count:]),
+            ]
+        by_layer = self.stack.form == "two ways, layer by layer"
+        series = [list(self.series) for _ in ways]
+        finals = [[] for _ in ways]
+        seen = {}
+        for layer in range(len(self.forward)):
+            for at, (cells, backward, state) in enumerate(ways):
+                cell = cells[layer]
+                again = cell.scope in seen
+                if not again:
+                    seen.clear()  # the layer below is done with
+                    arrays = self.converted.arrays(cell)
+                    numpy_cell = cell.kind.make(arrays, **self._changed(cell))
+                    if cell.scope in self.converted.residual:
+                        inside, numpy_cell = numpy_cell, _residual(numpy_cell)
+                    else:
+                        inside = numpy_cell
+                    seen[cell.scope] = numpy_cell
+                    yield cell, arrays, inside
+                    del arrays, inside
+                numpy_cell = seen[cell.scope]
+                count = 2 if cell.kind.lstm else 1
+                start, state[:] = state[:count], state[count:]
+                series[at], final = self._run(
+                    numpy_cell, series[at], start, backward
+                )
+                finals[at] += final
+                del numpy_cell
+            if by_layer:
+                joined = [
+                    np.concatenate(pair, axis=-1)
+                    for pair in zip(*series, strict=True)
+                ]
+                series = [joined for _ in ways]
+        self.outputs = series[:1] if by_layer else series
+        self.finals = [final for of_way in finals for final in of_way]
+
+    def _changed(self, cell):
+        return {
+            name: value
+            for name, value in self.converted.cell_options[cell.scope].items()
+            if name in cell.kind.options
+        }
+
+    def _run(self, numpy_cell, both, start, backward):
+        """([outputs as it is and shaken], [(final, shaken final), ...])."""
+        from numpy_ref import tf1_rnn
+
+        found, finals = [], []
+        for series in both:
+            state = tuple(start) if len(start) > 1 else start[0]
+            if backward:
+                series = tf1_rnn.reverse_sequence(series, _LENGTHS)
+            outputs, final = tf1_rnn.dynamic_rnn(
+                numpy_cell, series, state, _LENGTHS
+            )
+            if backward:
+                outputs = tf1_rnn.reverse_sequence(outputs, _LENGTHS)
+            found.append(outputs)
+            finals.append(final if isinstance(final, tuple) else (final,))
+        return found, list(zip(*finals, strict=True))
+
+    def compare(self, before):
+        """The whole stack, as `Converted.run` runs it."""
+        outputs, final = self.converted.run(
+            self.inputs,
+            running._nest(self.sizes, iter(self.state)),
+            _LENGTHS,
+            self.stack.name,
+        )
+        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+        found = [*outputs, *running._leaves(final)]
+        pairs = [*self.outputs, *self.finals]
+        count = len(self.forward) + len(self.stack.backward)
+        form = f"a stack of {count}" if count > 1 else "a loop"
+        if self.stack.backward:
+            form += ", two directions"
+        return _agreement(
+            f"{self.stack.name} (with lengths)",
+            form,
+            found,
+            [pair[0] for pair in pairs],
+            [pair[1] for pair in pairs],
+        )
+
+
+def _residual(numpy_cell):
+    from numpy_ref import tf1_cells
+
+    return tf1_cells.ResidualWrapper(numpy_cell)
+
+
+def _read_out(converted, read_out, random):
+    arrays = converted.read_out_arrays(read_out)
+    layer = converted.layers[read_out.name]
+    for variable, array in zip(layer.weights, arrays, strict=True):
+        variable.assign(array)
+    kernel, *bias = arrays
+    shape = (_ROWS, _STEPS, read_out.inputs)
+    inputs = _draw(random, shape, kernel.dtype)
+    both = []
+    for x in (inputs, _shaken(inputs, random)):
+        logits = np.matmul(x, kernel)
+        both.append(logits + bias[0] if bias else logits)
+    return _agreement(
+        read_out.name,
+        f"Dense({read_out.classes})",
+        [np.asarray(layer(inputs))],
+        both[:1],
+        both[1:],
+    )

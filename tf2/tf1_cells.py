@@ -1,0 +1,381 @@
+"""Cells of TensorFlow 1 that no Keras layer expresses, as Keras 3 cells.
+
+    layer = keras.layers.RNN(
+        TF1LSTMCell(units, use_peepholes=True, projection=64),
+        return_sequences=True,
+    )
+
+Arrays are named and laid out as TensorFlow 1 stores them: one kernel for the
+input above the state, an LSTM's gates in the order i, j, f, o; the forget
+bias is added when the cell runs and is in no array. The equations are those
+of `numpy_ref.tf1_cells`, line by line. States are in Keras' order, h before
+c. A saved model that holds one of these loads where this module is imported.
+"""
+
+import keras
+from keras import ops
+
+_register = keras.saving.register_keras_serializable("rnn_parity")
+GATES = ("input", "transform", "forget", "output")  # i, j, f, o
+LAYER_NORM_EPSILON = 1e-12  # that of tf.contrib.layers.layer_norm
+
+
+class TF1Cell(keras.Layer):
+    """What all cells share.
+
+    Args:
+        units: H.
+        forget_bias: added to the forget gate whenever the cell runs.
+        activation: for tanh.
+    """
+
+    def __init__(
+        self, units, forget_bias=1.0, activation="tanh", **arguments
+    ):
+        super().__init__(**arguments)
+        self.units = units
+        self.forget_bias = forget_bias
+        self.activation = keras.activations.get(activation)
+        self.state_size = self.output_size = units
+
+    def get_config(self):
+        return super().get_config() | {
+            "units": self.units,
+            "forget_bias": self.forget_bias,
+            "activation": keras.activations.serialize(self.activation),
+        }
+
+    def array(self, name, shape, initializer="glorot_uniform"):
+        """A weight of that name."""
+        return self.add_weight(
+            shape=shape, initializer=initializer, name=name
+        )
+
+    def get_initial_state(self, batch_size=None):
+        """A state of zeros, to start from."""
+        sizes = self.state_size
+        if isinstance(sizes, int):
+            sizes = [sizes]
+        return [
+            ops.zeros((batch_size, size), self.compute_dtype)
+            for size in sizes
+        ]
+
+
+def _linear(inputs, state, kernel, bias):
+    """[inputs, state] kernel + bias; the bias may be None."""
+    product = ops.matmul(ops.concatenate([inputs, state], -1), kernel)
+    return product if bias is None else product + bias
+
+
+def _clip(x, limit):
+    """Within -limit and limit; None, or nothing above 0, leaves it."""
+    return x if limit is None or limit <= 0 else ops.clip(x, -limit, limit)
+
+
+@_register
+class TF1LSTMCell(TF1Cell):
+    """LSTM with all that TensorFlow 1 adds to it.
+
+        [i, j, f, o] = [x_t, h_{t-1}] kernel + bias
+        i = sigmoid(i + w_i_diag c_{t-1})
+        f = sigmoid(f + forget_bias + w_f_diag c_{t-1})
+        c_t = clip(f c_{t-1} + i tanh(j), cell_clip)
+        o = sigmoid(o + w_o_diag c_t)
+        h_t = clip(o tanh(c_t) projection_kernel, proj_clip)
+
+    With `layer_norm` each of i, j, f, o and c_t is normalised, and there is
+    no bias. Sources: `tf.nn.rnn_cell.LSTMCell`,
+    `tf.contrib.rnn.LSTMBlockCell`, `tf.contrib.rnn.LayerNormBasicLSTMCell`.
+
+    Args:
+        units: H.
+        use_peepholes: whether gates see the cell state, w_*_diag [H].
+        projection: P, or None for no projection_kernel [H, P].
+        cell_clip, proj_clip: largest magnitudes, or None.
+        layer_norm: whether there are gammas and betas [H].
+        forget_bias, activation: see `TF1Cell`.
+    """
+
+    def __init__(
+        self,
+        units,
+        use_peepholes=False,
+        projection=None,
+        cell_clip=None,
+        proj_clip=None,
+        layer_norm=False,
+        **arguments,
+    ):
+        super().__init__(units, **arguments)
+        self.use_peepholes = use_peepholes
+        self.projection = projection
+        self.cell_clip, self.proj_clip = cell_clip, proj_clip
+        self.layer_norm = layer_norm
+        self.output_size = projection or units
+        self.state_size = [self.output_size, units]
+
+    def build(self, input_shape):
+        units = self.units
+        rows = input_shape[-1] + self.output_size
+        self.kernel = self.array("kernel", (rows, 4 * units))
+        self.bias = None
+        if not self.layer_norm:
+            self.bias = self.array("bias", (4 * units,), "zeros")
+        if self.use_peepholes:
+            self.w_f_diag = self.array("w_f_diag", (units,), "zeros")
+            self.w_i_diag = self.array("w_i_diag", (units,), "zeros")
+            self.w_o_diag = self.array("w_o_diag", (units,), "zeros")
+        if self.projection:
+            shape = (units, self.projection)
+            self.projection_kernel = self.array("projection_kernel", shape)
+        if self.layer_norm:
+            self.gammas, self.betas = {}, {}
+            for name in (*GATES, "state"):
+                gamma = self.array(f"gamma_{name}", (units,), "ones")
+                beta = self.array(f"beta_{name}", (units,), "zeros")
+                self.gammas[name], self.betas[name] = gamma, beta
+
+    def call(self, inputs, states, training=None):
+        h, c = states
+        i, j, f, o = self.gates(inputs, h)
+        f = f + self.forget_bias
+        if self.use_peepholes:
+            i = i + self.w_i_diag * c
+            f = f + self.w_f_diag * c
+        new_c = ops.sigmoid(f) * c + ops.sigmoid(i) * self.activation(j)
+        new_c = _clip(self.norm(new_c, "state"), self.cell_clip)
+        if self.use_peepholes:
+            o = o + self.w_o_diag * new_c
+        new_h = ops.sigmoid(o) * self.activation(new_c)
+        if self.projection:
+            new_h = ops.matmul(new_h, self.projection_kernel)
+            new_h = _clip(new_h, self.proj_clip)
+        return new_h, [new_h, new_c]
+
+    def gates(self, inputs, h):
+        """i, j, f, o, each [B, H], before their sigmoid or tanh."""
+        gates = _linear(inputs, h, self.kernel, self.bias)
+        parts = ops.split(gates, 4, -1)
+        return [self.norm(*pair) for pair in zip(parts, GATES, strict=True)]
+
+    def norm(self, x, which):
+        """Layer normalisation, row by row, where there is any."""
+        if not self.layer_norm:
+            return x
+        mean = ops.mean(x, -1, keepdims=True)
+        variance = ops.mean(ops.square(x - mean), -1, keepdims=True)
+        scale = ops.sqrt(variance + LAYER_NORM_EPSILON)
+        return self.gammas[which] * (x - mean) / scale + self.betas[which]
+
+    def get_config(self):
+        return super().get_config() | {
+            "use_peepholes": self.use_peepholes,
+            "projection": self.projection,
+            "cell_clip": self.cell_clip,
+            "proj_clip": self.proj_clip,
+            "layer_norm": self.layer_norm,
+        }
+
+
+@_register
+class CoupledLSTMCell(TF1Cell):
+    """LSTM with three gates: what is taken in is what is forgotten.
+
+        [j, f, o] = [x_t, h_{t-1}] kernel + bias
+        f = sigmoid(f + forget_bias + w_f_diag c_{t-1})
+        c_t = f c_{t-1} + (1 - f) tanh(j)
+        h_t = clip(sigmoid(o + w_o_diag c_t) tanh(c_t) projection_kernel)
+
+    Source: `tf.contrib.rnn.CoupledInputForgetGateLSTMCell`.
+
+    Args: those of `TF1LSTMCell` that it has.
+    """
+
+    def __init__(
+        self,
+        units,
+        use_peepholes=False,
+        projection=None,
+        proj_clip=None,
+        **arguments,
+    ):
+        super().__init__(units, **arguments)
+        self.use_peepholes = use_peepholes
+        self.projection, self.proj_clip = projection, proj_clip
+        self.output_size = projection or units
+        self.state_size = [self.output_size, units]
+
+    def build(self, input_shape):
+        units = self.units
+        rows = input_shape[-1] + self.output_size
+        self.kernel = self.array("kernel", (rows, 3 * units))
+        self.bias = self.array("bias", (3 * units,), "zeros")
+        if self.use_peepholes:
+            self.w_f_diag = self.array("w_f_diag", (units,), "zeros")
+            self.w_o_diag = self.array("w_o_diag", (units,), "zeros")
+        if self.projection:
+            shape = (units, self.projection)
+            self.projection_kernel = self.array("projection_kernel", shape)
+
+    def call(self, inputs, states, training=None):
+        h, c = states
+        gates = _linear(inputs, h, self.kernel, self.bias)
+        j, f, o = ops.split(gates, 3, -1)
+        if self.use_peepholes:
+            f = f + self.w_f_diag * c
+        f = ops.sigmoid(f + self.forget_bias)
+        new_c = f * c + (1 - f) * self.activation(j)
+        if self.use_peepholes:
+            o = o + self.w_o_diag * new_c
+        new_h = ops.sigmoid(o) * self.activation(new_c)
+        if self.projection:
+            new_h = ops.matmul(new_h, self.projection_kernel)
+            new_h = _clip(new_h, self.proj_clip)
+        return new_h, [new_h, new_c]
+
+    def get_config(self):
+        return super().get_config() | {
+            "use_peepholes": self.use_peepholes,
+            "projection": self.projection,
+            "proj_clip": self.proj_clip,
+        }
+
+
+@_register
+class UGRNNCell(TF1Cell):
+    """Update gate RNN: one gate chooses between keeping and computing.
+
+        [g, c] = [x_t, h_{t-1}] kernel + bias
+        h_t = G h_{t-1} + (1 - G) tanh(c);  G = sigmoid(g + forget_bias)
+
+    Source: `tf.contrib.rnn.UGRNNCell`.
+    """
+
+    def build(self, input_shape):
+        rows, units = input_shape[-1] + self.units, self.units
+        self.kernel = self.array("kernel", (rows, 2 * units))
+        self.bias = self.array("bias", (2 * units,), "zeros")
+
+    def call(self, inputs, states, training=None):
+        (state,) = states
+        both = _linear(inputs, state, self.kernel, self.bias)
+        g, c = ops.split(both, 2, -1)
+        g = ops.sigmoid(g + self.forget_bias)
+        new_state = g * state + (1 - g) * self.activation(c)
+        return new_state, [new_state]
+
+
+@_register
+class IntersectionRNNCell(TF1Cell):
+    """Two gates: one along time, one from the input to the output.
+
+        [gh, h, gy, y] = [x_t, h_{t-1}] kernel + bias
+        h_t = Gh h_{t-1} + (1 - Gh) tanh(h);   Gh = sigmoid(gh + forget_bias)
+        y_t = Gy x_t + (1 - Gy) relu(y);       Gy = sigmoid(gy + forget_bias)
+
+    Inputs of another size than H go through a dense layer first. Source:
+    `tf.contrib.rnn.IntersectionRNNCell`.
+    """
+
+    def build(self, input_shape):
+        units = self.units
+        self.kernel = self.array("kernel", (2 * units, 4 * units))
+        self.bias = self.array("bias", (4 * units,), "zeros")
+        self.in_kernel = None
+        if input_shape[-1] != units:
+            shape = (input_shape[-1], units)
+            self.in_kernel = self.array("in_kernel", shape)
+            self.in_bias = self.array("in_bias", (units,), "zeros")
+
+    def call(self, inputs, states, training=None):
+        (state,) = states
+        if self.in_kernel is not None:
+            inputs = ops.matmul(inputs, self.in_kernel) + self.in_bias
+        both = _linear(inputs, state, self.kernel, self.bias)
+        gh, h, gy, y = ops.split(both, 4, -1)
+        gh = ops.sigmoid(gh + self.forget_bias)
+        gy = ops.sigmoid(gy + self.forget_bias)
+        new_state = gh * state + (1 - gh) * ops.tanh(h)
+        return gy * inputs + (1 - gy) * ops.relu(y), [new_state]
+
+
+@_register
+class SRUCell(TF1Cell):
+    """Simple recurrent unit: no product with the state, which is c.
+
+        [x', f, r, x''] = x_t kernel;   [f, r] = sigmoid([f, r] + bias)
+        c_t = f c_{t-1} + (1 - f) x'
+        h_t = r tanh(c_t) + (1 - r) x''
+
+    Source: `tf.contrib.rnn.SRUCell`.
+    """
+
+    def build(self, input_shape):
+        self.kernel = self.array("kernel", (input_shape[-1], 4 * self.units))
+        self.bias = self.array("bias", (2 * self.units,), "zeros")
+
+    def call(self, inputs, states, training=None):
+        (state,) = states
+        x, f, r, through = ops.split(ops.matmul(inputs, self.kernel), 4, -1)
+        f = ops.sigmoid(f + self.bias[: self.units])
+        r = ops.sigmoid(r + self.bias[self.units :])
+        new_state = f * state + (1 - f) * x
+        output = r * self.activation(new_state) + (1 - r) * through
+        return output, [new_state]
+
+
+@_register
+class NASCell(TF1Cell):
+    """The cell that neural architecture search found.
+
+    m and x are the eight parts of h_{t-1} recurrent_kernel + bias and of
+    x_t kernel; the equations are in `numpy_ref.tf1_cells.NASCell`. Source:
+    `tf.contrib.rnn.NASCell`.
+
+    Args:
+        units: H.
+        projection: P, or None for no projection_weights [H, P].
+        use_bias: whether there is a bias [8 H].
+    """
+
+    def __init__(self, units, projection=None, use_bias=False, **arguments):
+        super().__init__(units, **arguments)
+        self.projection, self.use_bias = projection, use_bias
+        self.output_size = projection or units
+        self.state_size = [self.output_size, units]
+
+    def build(self, input_shape):
+        units, outputs = self.units, self.output_size
+        self.kernel = self.array("kernel", (input_shape[-1], 8 * units))
+        shape = (outputs, 8 * units)
+        self.recurrent_kernel = self.array("recurrent_kernel", shape)
+        if self.use_bias:
+            self.bias = self.array("bias", (8 * units,), "zeros")
+        if self.projection:
+            shape = (units, self.projection)
+            self.projection_weights = self.array("projection_weights", shape)
+
+    def call(self, inputs, states, training=None):
+        h, c = states
+        m = ops.matmul(h, self.recurrent_kernel)
+        if self.use_bias:
+            m = m + self.bias
+        x = ops.split(ops.matmul(inputs, self.kernel), 8, -1)
+        m = ops.split(m, 8, -1)
+        tanh, sigmoid, relu = ops.tanh, ops.sigmoid, ops.relu
+        a = tanh(sigmoid(x[0] + m[0]) * relu(x[1] + m[1]))
+        b = tanh(sigmoid(x[2] + m[2]) + relu(x[3] * m[3]))
+        d = tanh(tanh(x[4] + m[4]) * sigmoid(x[5] + m[5]))
+        e = sigmoid(tanh(x[6] + m[6]) + sigmoid(x[7] + m[7]))
+        new_c = tanh(a + c) * b
+        new_h = tanh(new_c * tanh(d + e))
+        if self.projection:
+            new_h = ops.matmul(new_h, self.projection_weights)
+        return new_h, [new_h, new_c]
+
+    def get_config(self):
+        return super().get_config() | {
+            "projection": self.projection,
+            "use_bias": self.use_bias,
+        }
