@@ -13,4 +13,21 @@ from rnn_parity.config import Config
 from rnn_parity.errors import UserError
 from rnn_parity.sections import IMPLEMENTATIONS, SECTIONS, load
 
-__all__ = ["IMPLEMENTATIONS", "SECTIONS", "Config", "UserError", "load"]
+__all__ = [
+    "IMPLEMENTATIONS",
+    "SECTIONS",
+    "Config",
+    "UserError",
+    "convert_checkpoint",
+    "load",
+]
+
+
+def convert_checkpoint(path, **options):
+    """Keras 3 layers and a model from a TensorFlow 1 checkpoint.
+
+    See `rnn_parity.checkpoints.convert.convert_checkpoint`.
+    """
+    from rnn_parity.checkpoints import convert
+
+    return convert.convert_checkpoint(path, **options)

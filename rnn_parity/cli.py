@@ -5,7 +5,10 @@ import sys
 import click
 
 from rnn_parity.commands.check import check
+from rnn_parity.commands.convert import convert
 from rnn_parity.commands.diff import diff
+from rnn_parity.commands.export import export
+from rnn_parity.commands.inspect import inspect
 from rnn_parity.commands.mistakes import mistakes
 from rnn_parity.commands.options import INTERRUPTED, MISUSE, OK
 from rnn_parity.commands.run import run
@@ -46,5 +49,5 @@ def cli():
     """
 
 
-for command in (check, diff, mistakes, run):
+for command in (check, convert, diff, export, inspect, mistakes, run):
     cli.add_command(command)

@@ -1,6 +1,7 @@
 """From a TensorFlow 1 checkpoint to Keras 3 layers, with proof."""
 
 import dataclasses
+import importlib
 import itertools
 
 import numpy as np
@@ -124,6 +125,7 @@ class Converted:
         own = self._beyond_keras()
         self.layers = {}
         self._runners = {}
+        importlib.import_module("rnn_parity.quiet")  # before Keras
         from rnn_parity.checkpoints import model, optimizers
 
         self.model = model.build(self)
@@ -145,7 +147,9 @@ class Converted:
             more = f" (and {len(questions) - 1} more)" * (len(questions) > 1)
             raise UserError(questions[0].text + more)
         if not self.inventory.stacks:
-            found = ", ".join(itertools.islice(self.inventory.others, SHOWN))
+            others = self.inventory.others.items()
+            found = [f"{name} ({why})" for name, why in others]
+            found = ", ".join(itertools.islice(found, SHOWN))
             raise UserError(
                 f"{self.checkpoint.path} holds no recurrent cell of "
                 f"TensorFlow 1; it holds {found or 'no variables'}"

@@ -46,34 +46,42 @@ def build(converted):
 
     Fills `converted.layers` and `converted._runners` {scope: Runner}.
     """
-    inputs, outputs = {}, {}
+    inputs, outputs, logits = {}, {}, {}
     for stack in converted.inventory.stacks:
         name = encode(stack.name)
         dtype = converted.dtype(stack.forward[0])
-        inputs[name] = keras.Input(
-            (None, stack.inputs), dtype=dtype, name=f"{name}.inputs"
-        )
+        inputs[name] = _input(name, stack.inputs, dtype)
         outputs[name] = _stack(converted, stack, inputs[name])
     read = set()
-    logits = {}
     for read_out in converted.inventory.read_outs:
-        layer = _read_out(converted, read_out)
-        if read_out.stack is None:
-            layer.build((None, None, read_out.inputs))
+        name, layer = encode(read_out.name), _read_out(converted, read_out)
+        if read_out.stack is None:  # an input of its own
+            inputs[name] = _input(name, read_out.inputs, layer.dtype)
+            logits[name] = layer(inputs[name])
         else:
             source = encode(read_out.stack)
-            logits[encode(read_out.name)] = layer(outputs[source])
+            logits[name] = layer(outputs[source])
             read.add(source)
-    if len(inputs) == 1:
-        (inputs,) = inputs.values()
-    # What nothing reads out, and all where it is not plain what is meant.
-    whole = {name: y for name, y in outputs.items() if name not in read}
-    result = logits | whole
-    if len(outputs) > 1 or len(logits) > 1:
-        result = logits | outputs
-    if len(result) == 1:
-        (result,) = result.values()
-    return keras.Model(inputs, result, name="converted")
+    # One thing comes out where it is plain which.
+    alone = len(outputs) == 1 and len(logits) == len(read)
+    result = logits if alone and logits else outputs | logits
+    return keras.Model(
+        _only({tensor.name: tensor for tensor in inputs.values()}),
+        _only(result),
+        name="converted",
+    )
+
+
+def _input(name, size, dtype):
+    return keras.Input((None, size), dtype=dtype, name=f"{name}.inputs")
+
+
+def _only(named):
+    """The one thing there is, or the dictionary."""
+    if len(named) > 1:
+        return named
+    (one,) = named.values()
+    return one
 
 
 def _read_out(converted, read_out):

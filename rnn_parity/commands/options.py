@@ -3,6 +3,7 @@
 from rnn_parity import sections
 from rnn_parity.errors import UserError
 
+WIDE = 1000  # for a pipe, where names matter more than columns
 OK, DIFFERENT, MISUSE, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -23,11 +24,11 @@ def section_keys(_context, _option, values):
     return tuple(sections.find(value).key for value in values)
 
 
-def console():
-    """Rich's console for stdout; 100 columns where it is no terminal."""
+def console(width=100):
+    """Rich's console for stdout; `width` is for where it is no terminal."""
     from rich.console import Console
 
     made = Console(highlight=False)
     if not made.is_terminal:
-        return Console(highlight=False, width=100)
+        return Console(highlight=False, width=width)
     return made

@@ -1,0 +1,302 @@
+"""Writing a converted model, and beside it what the way back needs.
+
+A `.keras` file is a zip archive. A few members more, which Keras does not
+look at, say where every array came from: `rnn_parity/origin.json`, and
+`rnn_parity/kept/` with what is in no layer: counters, variables that
+were not recognised, and biases as they were, since adding a forget bias in
+float32 loses low bits. Keras drops them when it saves the model anew.
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import tempfile
+import zipfile
+
+import numpy as np
+
+from rnn_parity import files
+from rnn_parity.checkpoints import kinds, optimizers
+from rnn_parity.checkpoints.recognise import Cell
+from rnn_parity.errors import UserError
+
+_FOLDER = "rnn_parity"
+_ORIGIN = f"{_FOLDER}/origin.json"
+_FORMAT, _VERSION = "rnn-parity origin", 1
+ENDINGS = (".keras", ".weights.h5", ".npz")
+
+
+def save(converted, path, force=False):
+    """See `convert.Converted.save`."""
+    path = check(path, force)
+    if path.name.endswith(".npz"):
+        with files.atomic_write(path, "wb") as file:
+            np.savez(file, **arrays(converted))
+        return
+    with _temporary_beside(path) as temporary:
+        if path.name.endswith(".keras"):
+            converted.model.save(temporary)
+            _add_origin(converted, temporary)
+        else:
+            converted.model.save_weights(temporary)
+        os.replace(temporary, path)
+
+
+def check(path, force=False):
+    """Says before the long work what would hinder writing after it.
+
+    Raises:
+        UserError: another ending, there already, or not writable.
+    """
+    path = pathlib.Path(path)
+    if not path.name.endswith(ENDINGS):
+        raise UserError(
+            f"{path} must end in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}"
+        )
+    if path.exists() and not force and not path.is_dir():
+        raise UserError(f"{path} exists already; --force replaces it")
+    files.must_be_writable(path)
+    return path
+
+
+@contextlib.contextmanager
+def _temporary_beside(path):
+    """A path of the same ending, gone afterwards."""
+    ending = next(end for end in ENDINGS if path.name.endswith(end))
+    try:
+        with tempfile.TemporaryDirectory(
+            dir=path.parent, prefix=f".{path.name}."
+        ) as folder:
+            yield pathlib.Path(folder) / f"model{ending}"
+    except OSError as error:
+        reason = error.strerror or str(error).split("\n", maxsplit=1)[0]
+        raise UserError(f"cannot write {path}: {reason}") from None
+    except (RuntimeError, ValueError) as error:
+        # HDF5 has no error of its own for a full disk.
+        if "rite" not in str(error) and "close" not in str(error):
+            raise
+        raise UserError(
+            f"cannot write {path}: {str(error).splitlines()[0]}"
+        ) from None
+
+
+def arrays(converted):
+    """{"layer/array": array} in Keras' layout, slots under "optimizer/"."""
+    found = {}
+    for place in optimizers.places(converted):
+        for name, variable in place.variables.items():
+            found[f"{place.name}/{name}"] = np.asarray(variable)
+    optimizer = getattr(converted.model, "optimizer", None)
+    if optimizer is None:
+        return found
+    ((base, _),) = converted.inventory.slots.items()
+    for slot, attribute in optimizers.MATCHES[base].slots.items():
+        values = getattr(optimizer, attribute)
+        for place in optimizers.places(converted) if values else ():
+            for name, variable in place.variables.items():
+                index = optimizer._get_variable_index(variable)
+                key = f"optimizer/{base}/{slot}/{place.name}/{name}"
+                found[key] = np.asarray(values[index])
+    return found
+
+
+# --- Where everything came from ---
+
+
+@dataclasses.dataclass(frozen=True)
+class Origin:
+    """What the way back needs.
+
+    Attributes:
+        cells: list of {"cell": Cell, "options", "where", "shapes"}; where
+            is (layer's name, "forward_layer", "backward_layer" or None,
+            index in a stack or None).
+        read_outs: list of {"name", "kernel", "bias", "transposed", "layer",
+            "bias_shape"}.
+        sources: {variable: what it was read from}, where that is another.
+        optimizer: what TensorFlow 1 called it, or None.
+        slots: {slot: {variable: name}} of those in the Keras optimizer.
+        steps: the optimizer's, when it was converted.
+        kept: {variable: function that gives its array} of what is in no
+            layer, or not exactly.
+    """
+
+    cells: list
+    read_outs: list
+    sources: dict
+    optimizer: str | None
+    slots: dict
+    steps: int | None
+    kept: dict
+
+
+def origin_of(converted):
+    """The `Origin` of a converted checkpoint."""
+    from rnn_parity.checkpoints import model
+
+    stored = converted.checkpoint.shapes
+    cells = [
+        {
+            "cell": cell,
+            "options": converted.cell_options[cell.scope],
+            "where": _where(converted, cell),
+            "shapes": {
+                name: list(stored[converted.source(name)])
+                for name in cell.names
+            },
+        }
+        for cell in converted.cells
+    ]
+    read_outs = [
+        {
+            "name": one.name,
+            "kernel": one.kernel,
+            "bias": one.bias,
+            "transposed": one.transposed,
+            "layer": model.encode(one.name),
+            "bias_shape": one.bias
+            and list(stored[converted.source(one.bias)]),
+        }
+        for one in converted.inventory.read_outs
+    ]
+    names = [name for cell in converted.cells for name in cell.names]
+    for one in converted.inventory.read_outs:
+        names += [name for name in (one.kernel, one.bias) if name]
+    sources = {name: converted.source(name) for name in names}
+    optimizer = getattr(converted.model, "optimizer", None)
+    base, slots = None, {}
+    if optimizer:
+        ((base, slots),) = converted.inventory.slots.items()
+        slots = optimizers.in_keras(optimizer, base, slots)
+    moved = set(sources.values()) - _rounded(converted)
+    if base != "Momentum":
+        moved |= {n for by_name in slots.values() for n in by_name.values()}
+
+    def reading(name):
+        return lambda: np.asarray(converted.checkpoint.read(name))
+
+    return Origin(
+        cells,
+        read_outs,
+        {name: source for name, source in sources.items() if name != source},
+        base,
+        slots,
+        int(optimizer.iterations) if optimizer else None,
+        {name: reading(name) for name in stored if name not in moved},
+    )
+
+
+def _rounded(converted):
+    """The variables that converting does not leave as they were."""
+    found = set()
+    for cell in converted.cells:
+        folded = converted.cell_options[cell.scope].get("forget_bias", 0.0)
+        if folded and "bias" in cell.variables:
+            (name,) = cell.variables["bias"]
+            found.add(converted.source(name))
+    return found
+
+
+def _where(converted, cell):
+    """How to find a cell's arrays in the model."""
+    import keras
+
+    from rnn_parity.checkpoints import model
+
+    runner = converted._runners[cell.scope]
+    name, way, index = runner.layer.name, None, None
+    for layer in converted.model.layers:
+        if isinstance(layer, keras.layers.Bidirectional):
+            for attribute in ("forward_layer", "backward_layer"):
+                if getattr(layer, attribute) is runner.layer:
+                    name, way = layer.name, attribute
+    inside = model._inner_cells(runner.layer)
+    if len(inside) > 1:
+        index = [c is runner.keras_cell for c in inside].index(True)
+    return [name, way, index]
+
+
+def _add_origin(converted, path):
+    origin = origin_of(converted)
+    text = {
+        "format": _FORMAT,
+        "version": _VERSION,
+        "cells": [
+            {
+                **{k: v for k, v in of_cell.items() if k != "cell"},
+                "scope": of_cell["cell"].scope,
+                "kind": of_cell["cell"].kind.name,
+                "variables": of_cell["cell"].variables,
+                "sizes": dataclasses.astuple(of_cell["cell"].sizes),
+            }
+            for of_cell in origin.cells
+        ],
+        "read_outs": origin.read_outs,
+        "sources": origin.sources,
+        "optimizer": origin.optimizer,
+        "slots": origin.slots,
+        "steps": origin.steps,
+        "kept": {
+            name: f"{_FOLDER}/kept/{number}.npy"
+            for number, name in enumerate(origin.kept)
+        },
+    }
+    with zipfile.ZipFile(path, "a") as archive:
+        for name, member in text["kept"].items():
+            with archive.open(member, "w", force_zip64=True) as file:
+                np.lib.format.write_array(
+                    file, origin.kept[name](), allow_pickle=False
+                )
+        archive.writestr(_ORIGIN, json.dumps(text, indent=1))
+
+
+def read_origin(path):
+    """The `Origin` in a `.keras` file, or None where there is none.
+
+    Raises:
+        UserError: it is of a version that is not known.
+    """
+    with zipfile.ZipFile(path) as archive:
+        if _ORIGIN not in archive.namelist():
+            return None
+        text = json.loads(archive.read(_ORIGIN))
+    if text["version"] != _VERSION:
+        raise UserError(
+            f"{path} was converted by another release of rnn-parity"
+        )
+
+    def reading(member):
+        def read():
+            with (
+                zipfile.ZipFile(path) as archive,
+                archive.open(member) as file,
+            ):
+                return np.lib.format.read_array(file, allow_pickle=False)
+
+        return read
+
+    cells = [
+        {
+            "cell": Cell(
+                one["scope"],
+                kinds.BY_NAME[one["kind"]],
+                kinds.Sizes(*one["sizes"]),
+                {k: tuple(v) for k, v in one["variables"].items()},
+            ),
+            "options": one["options"],
+            "where": one["where"],
+            "shapes": one["shapes"],
+        }
+        for one in text["cells"]
+    ]
+    return Origin(
+        cells,
+        text["read_outs"],
+        text["sources"],
+        text["optimizer"],
+        text["slots"],
+        text["steps"],
+        {name: reading(member) for name, member in text["kept"].items()},
+    )

@@ -1,0 +1,183 @@
+"""What the commands on checkpoints take."""
+
+import functools
+
+import click
+
+from rnn_parity.errors import UserError
+
+
+def _pairs(text, option):
+    """SCOPE=VALUE -> (scope, value)."""
+    scope, equals, value = text.rpartition("=")
+    if not equals or not scope or not value:
+        raise UserError(f"{option} wants SCOPE=VALUE, not {text}")
+    return scope, value
+
+
+def _cells(_context, _option, values):
+    return dict(_pairs(value, "--cell") for value in values)
+
+
+def _per_cell(kind):
+    """VALUE for all cells, or SCOPE=VALUE for one, repeatable."""
+
+    def read(_context, option, values):
+        flag = option.opts[0]
+        scoped = {}
+        for value in values:
+            if "=" in value:
+                scope, value = _pairs(value, flag)
+                scoped[scope] = _as(kind, value, flag)
+            elif len(values) > 1:
+                raise UserError(
+                    f"{flag} is given {len(values)} times; write "
+                    f"{flag} SCOPE=VALUE for each"
+                )
+            else:
+                return _as(kind, value, flag)
+        return scoped or None
+
+    return read
+
+
+def _as(kind, value, flag):
+    try:
+        return kind(value)
+    except ValueError:
+        raise UserError(f"{flag} {value} is not a number") from None
+
+
+def _names_pair(_context, _option, values):
+    pairs = [tuple(value.split(",")) for value in values]
+    for pair, value in zip(pairs, values, strict=True):
+        if len(pair) != 2:
+            raise UserError(
+                f"--bidirectional wants FORWARD,BACKWARD, not {value}"
+            )
+    return pairs
+
+
+def _residual(_context, _option, values):
+    return True if "all" in values else values
+
+
+_RECOGNISING = (
+    click.option(
+        "--cell",
+        "cells",
+        multiple=True,
+        callback=_cells,
+        metavar="SCOPE=KIND",
+        help="What the cell in a scope is, such as BasicLSTMCell; dense or "
+        "other for no cell. Repeatable.",
+    ),
+    click.option(
+        "--bidirectional",
+        multiple=True,
+        callback=_names_pair,
+        metavar="FORWARD,BACKWARD",
+        help="Two stacks that are the two directions of one. Repeatable.",
+    ),
+    click.option(
+        "--apart",
+        multiple=True,
+        metavar="STACK",
+        help="A stack that is no direction of another. Repeatable.",
+    ),
+    click.option(
+        "--transposed",
+        multiple=True,
+        metavar="NAME",
+        help="A read-out whose square kernel is [classes, outputs].",
+    ),
+)
+_CONVERTING = (
+    click.option(
+        "--forget-bias",
+        multiple=True,
+        callback=_per_cell(float),
+        metavar="[SCOPE=]VALUE",
+        help="Added to the forget gate by TensorFlow 1; 1.0 by default.",
+    ),
+    click.option(
+        "--activation",
+        multiple=True,
+        callback=_per_cell(str),
+        metavar="[SCOPE=]NAME",
+        help="tanh by default; relu, sigmoid or linear.",
+    ),
+    click.option(
+        "--cell-clip",
+        multiple=True,
+        callback=_per_cell(float),
+        metavar="[SCOPE=]VALUE",
+        help="Largest magnitude of the cell state; none by default.",
+    ),
+    click.option(
+        "--proj-clip",
+        multiple=True,
+        callback=_per_cell(float),
+        metavar="[SCOPE=]VALUE",
+        help="Largest magnitude of a projected output; none by default.",
+    ),
+    click.option(
+        "--residual",
+        multiple=True,
+        callback=_residual,
+        metavar="SCOPE",
+        help="A cell with a ResidualWrapper; all for all that can have "
+        "one. Repeatable.",
+    ),
+    click.option(
+        "--layers",
+        multiple=True,
+        callback=_per_cell(int),
+        metavar="[STACK=]N",
+        help="How many layers one cell serves, as [cell] * N.",
+    ),
+    click.option(
+        "--input-keep-prob",
+        type=float,
+        default=1.0,
+        metavar="P",
+        help="A DropoutWrapper's, for training further.",
+    ),
+    click.option(
+        "--output-keep-prob",
+        type=float,
+        default=1.0,
+        metavar="P",
+        help="The same for outputs.",
+    ),
+    click.option(
+        "--averages",
+        is_flag=True,
+        help="Take the exponential moving averages for the weights.",
+    ),
+    click.option(
+        "--learning-rate",
+        type=float,
+        metavar="RATE",
+        help="Of the optimizer; no checkpoint holds it.",
+    ),
+    click.option(
+        "--momentum",
+        type=float,
+        metavar="M",
+        help="Of the Momentum or RMSProp optimizer.",
+    ),
+)
+
+
+def _adding(options):
+    def add(command):
+        return functools.reduce(
+            lambda made, option: option(made), reversed(options), command
+        )
+
+    return add
+
+
+recognising = _adding(_RECOGNISING)
+converting = _adding(_RECOGNISING + _CONVERTING)

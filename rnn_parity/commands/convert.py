@@ -1,0 +1,94 @@
+"""`rnn-parity convert`."""
+
+import contextlib
+import sys
+
+import click
+
+from rnn_parity.commands import checkpoint_options, options
+
+
+@click.command()
+@click.argument("checkpoint", type=click.Path())
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(),
+    metavar="FILE",
+    help="Where to write: .keras, .weights.h5 or .npz.",
+)
+@checkpoint_options.converting
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Refuse what no Keras layer can express.",
+)
+@click.option("--force", is_flag=True, help="Replace FILE if it is there.")
+def convert(checkpoint, out, force, **given):
+    """Turn a TensorFlow 1 CHECKPOINT into Keras 3 layers, with proof.
+
+    Every converted cell, loop and read-out is run on random data beside
+    NumPy equations of the TensorFlow 1 cell; nothing is written if they
+    disagree. What a checkpoint cannot tell is an option, and what was
+    assumed is printed.
+
+    \b
+    Examples:
+      rnn-parity convert model.ckpt-1000 --out model.keras
+      rnn-parity convert trained/ --out model.keras --forget-bias 0.5
+      rnn-parity convert trained/ --out model.keras --averages --strict
+    """
+    from rnn_parity.checkpoints import saving
+    from rnn_parity.checkpoints.convert import convert_checkpoint
+
+    saving.check(out, force)
+    with _progress() as progress:
+        converted = convert_checkpoint(checkpoint, progress=progress, **given)
+    converted.save(out, force)
+    _print(converted.report, out)
+
+
+@contextlib.contextmanager
+def _progress():
+    from rnn_parity import progress
+
+    with progress.steps(100, "converting") as advance:
+        done = 0
+
+        def show(what, share):
+            nonlocal done
+            count = int(100 * share) - done
+            done += count
+            advance(what, count)
+
+        yield show
+
+
+def _print(report, out):
+    from rich import box
+    from rich.table import Table
+
+    console = options.console(options.WIDE)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    table.add_column("TensorFlow 1", overflow="fold")
+    table.add_column("Keras", overflow="fold")
+    table.add_column("error", justify="right")
+    for one in report.agreements:
+        table.add_row(one.name, one.form, f"{one.error:.1e}")
+    console.print(table)
+    for scope, lacking in report.own.items():
+        line = f"{scope} has {lacking}, which no Keras layer has; a cell of "
+        console.print(f"{line}tf2.tf1_cells holds it", soft_wrap=True)
+    for line in report.notes:
+        console.print(line, soft_wrap=True, markup=False)
+    for name, why in report.left_out.items():
+        console.print(f"left out: {name}, {why}", soft_wrap=True)
+    console.print(report.optimizer, soft_wrap=True)
+    console.print(f"wrote {out}", style="bold", soft_wrap=True)
+    if report.own and str(out).endswith(".keras"):
+        console.print(
+            "load it with: import keras, tf2.tf1_cells; "
+            f"keras.models.load_model({str(out)!r})",
+            soft_wrap=True,
+        )
+    sys.stdout.flush()
