@@ -3,11 +3,13 @@
 For each release it makes a virtual environment of its own with the old
 interpreter (Python 3.6 for 0.12.1 and 1.0.1, 3.7 for 1.15.5), writes the
 inputs, and runs `record.py` there for the sections, `record_checkpoints.py`
-for checkpoints and, under 1.15.5, `record_cells.py` for single cells.
+for checkpoints and, under 1.15.5, `record_cells.py` for single cells and
+`restore_exported.py`, which restores what rnn-parity exports.
 Releases whose interpreter is not at hand are named and left as they are.
 """
 
 import dataclasses
+import json
 import os
 import pathlib
 import shutil
@@ -16,6 +18,7 @@ import sys
 import tempfile
 
 import recorded
+import rnn_parity
 from rnn_parity import cases, sections
 from rnn_parity.errors import UserError
 
@@ -23,6 +26,8 @@ ROOT = recorded.FOLDER.parent
 SCRIPT = recorded.FOLDER / "record.py"
 CELLS_SCRIPT = recorded.FOLDER / "record_cells.py"
 CHECKPOINTS_SCRIPT = recorded.FOLDER / "record_checkpoints.py"
+RESTORE_SCRIPT = recorded.FOLDER / "restore_exported.py"
+RESTORED = recorded.FOLDER / "restored_tf1.15.5.json"
 CELLS_RELEASE = "1.15.5"  # the last, which has every cell
 
 
@@ -108,6 +113,38 @@ def record(release, python):
     if release.version == CELLS_RELEASE:
         cells = recorded.FOLDER / f"cells_tf{CELLS_RELEASE}.npz"
         subprocess.run([inside, CELLS_SCRIPT, cells], check=True)
+        restore_exported(inside, release, checkpoints)
+
+
+def restore_exported(inside, release, checkpoints):
+    """Has the release restore what rnn-parity exports of its checkpoints."""
+    with tempfile.TemporaryDirectory() as exported:
+        for truth in sorted(checkpoints.glob("*/truth.json")):
+            told = json.loads(truth.read_text("utf-8"))
+            if told["tensorflow"] == release.version and told["runs"]:
+                name = truth.parent.name
+                export_again(truth.parent, pathlib.Path(exported) / name)
+        subprocess.run(
+            [inside, RESTORE_SCRIPT, exported, checkpoints, RESTORED],
+            check=True,
+        )
+
+
+def export_again(checkpoint, folder):
+    """Converts `checkpoint` and exports it to `folder`/model.ckpt.
+
+    Returns:
+        The prefix.
+    """
+    from rnn_parity.checkpoints.export import export_checkpoint
+
+    folder.mkdir()
+    converted = rnn_parity.convert_checkpoint(
+        checkpoint / "model.ckpt", learning_rate=0.01
+    )
+    converted.save(folder / "model.keras")
+    export_checkpoint(folder / "model.keras", folder / "model.ckpt")
+    return folder / "model.ckpt"
 
 
 def main():

@@ -1,0 +1,626 @@
+"""Converted checkpoints compute what the genuine releases did.
+
+`recorded/checkpoints` holds checkpoints of 0.12.1, 1.0.1 and 1.15.5 and what
+those releases computed from them. Here only Keras runs.
+"""
+
+import functools
+import json
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import recorded
+import rnn_parity
+from numpy_ref import tf1_cells, tf1_rnn
+from rnn_parity import UserError, ladder, tolerances
+from rnn_parity.checkpoints import forms, kinds, optimizers, running, verify
+from rnn_parity.checkpoints.convert import Converted
+from rnn_parity.quiet import tf
+
+FOLDER = recorded.FOLDER / "checkpoints"
+ALL = sorted(path.parent.name for path in FOLDER.glob("*/truth.json"))
+NAMES = [name for name in ALL if name != "keras_layers"]
+INPUTS_OF = {
+    "outputs of encoder": ("encoder/outputs",),
+    "outputs of chars, both directions": (
+        "chars/outputs",
+        "chars/outputs_bw",
+    ),
+}
+
+
+@functools.cache
+def truth_of(name):
+    return json.loads((FOLDER / name / "truth.json").read_text("utf-8"))
+
+
+@functools.cache
+def arrays_of(name):
+    return recorded.read(FOLDER / name / "truth.npz")
+
+
+def options_of(name):
+    """What a checkpoint does not tell, as the recorder declared it."""
+    options = {"layers": 2} if name == "shared_cell" else {}
+    for run in truth_of(name)["runs"].values():
+        for cell in run["cells"]:
+            for option, value in cell["options"].items():
+                if option == "residual":
+                    options.setdefault(option, []).append(cell["scope"])
+                else:
+                    options.setdefault(option, {})[cell["scope"]] = value
+    return options
+
+
+@functools.cache
+def converted(name, averages=False):
+    return rnn_parity.convert_checkpoint(
+        FOLDER / name / "model.ckpt",
+        averages=averages,
+        learning_rate=0.01,
+        **options_of(name),
+    )
+
+
+def places(arrays, prefix):
+    found = []
+    while f"{prefix}/{len(found)}" in arrays:
+        found.append(arrays[f"{prefix}/{len(found)}"])
+    return found
+
+
+def run_as_recorded(name, run, prefix="", averages=False):
+    """[(tensor, what Keras computes, what the release computed)]."""
+    arrays, of_run = arrays_of(name), truth_of(name)["runs"][run]
+    inputs = arrays.get(f"{run}/inputs")
+    if inputs is None:
+        sources = INPUTS_OF[of_run["inputs"]]
+        inputs = np.concatenate([arrays[key] for key in sources], axis=-1)
+    state = places(arrays, f"{run}/state") + places(arrays, f"{run}/state_bw")
+    if not of_run.get("state_is_tuple", True):
+        (state,) = state
+    found = converted(name, averages)
+    runs = sorted(truth_of(name)["runs"])
+    stack = found.inventory.stacks[runs.index(run)].name
+    outputs, final = found.run(
+        inputs, state, arrays.get(f"{run}/lengths"), stack
+    )
+    both = outputs if isinstance(outputs, tuple) else (outputs,)
+    computed = [*both, *running._leaves(final)]
+    start = f"{prefix}{run}"
+    expected = [arrays[f"{start}/outputs"]]
+    if len(both) > 1:
+        expected.append(arrays[f"{start}/outputs_bw"])
+    expected += places(arrays, f"{start}/final")
+    expected += places(arrays, f"{start}/final_bw")
+    pairs = [
+        (f"tensor {place}", *pair)
+        for place, pair in enumerate(zip(computed, expected, strict=True))
+    ]
+    for one in found.inventory.read_outs:
+        key = f"{start}/logits/{one.kernel}"
+        if key in arrays:
+            logits = found.read_out(outputs, one.name)
+            pairs.append((key, logits, arrays[key]))
+    return pairs
+
+
+RUNS = [(name, run) for name in NAMES for run in truth_of(name)["runs"]]
+
+
+@pytest.mark.parametrize(("name", "run"), RUNS)
+def test_keras_computes_what_the_release_did(name, run):
+    for tensor, computed, expected in run_as_recorded(name, run):
+        error = ladder.error_of(computed, expected)
+        assert error <= tolerances.CELLS["float32"].allowed, tensor
+
+
+def test_moving_averages_are_taken_when_asked_for():
+    pairs = run_as_recorded("moving_averages", "rnn", "averages/", True)
+    for tensor, computed, expected in pairs:
+        error = ladder.error_of(computed, expected)
+        assert error <= tolerances.CELLS["float32"].allowed, tensor
+    plain = run_as_recorded("moving_averages", "rnn", "averages/", False)
+    assert ladder.error_of(*plain[0][1:]) > 1e-3
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_model_computes_what_run_does(name):
+    found = converted(name)
+    random = np.random.default_rng(3)
+    series = {
+        tensor.name: random.standard_normal((4, 5, tensor.shape[-1]))
+        for tensor in found.model.inputs
+    }
+    series = {key: value.astype("float32") for key, value in series.items()}
+    (first, *others) = series.values()
+    results = found.model(series if others else first)
+    for stack in found.inventory.stacks:
+        inputs = series[f"{stack.name.replace('/', '.')}.inputs"]
+        outputs, _ = found.run(inputs, stack=stack.name)
+        if isinstance(outputs, tuple):
+            outputs = np.concatenate(outputs, axis=-1)
+        logits = {
+            one.name: found.read_out(outputs, one.name)
+            for one in found.inventory.read_outs
+            if one.stack == stack.name
+        }
+        expected = {stack.name: outputs} | logits
+        if not isinstance(results, dict):
+            expected = logits or expected
+        for key, value in expected.items():
+            result = results
+            if isinstance(results, dict):
+                result = results[key.replace("/", ".")]
+            assert ladder.error_of(np.asarray(result), value) < 1e-6, key
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_layer_is_there_by_its_scope(name):
+    found = converted(name)
+    for run in truth_of(name)["runs"].values():
+        for cell in run["cells"]:
+            assert isinstance(found.layers[cell["scope"]], keras.Layer)
+    for one in truth_of(name)["read_outs"]:
+        called = [
+            r.name
+            for r in found.inventory.read_outs
+            if r.kernel == one["kernel"]
+        ]
+        assert isinstance(found.layers[called[0]], keras.layers.Dense)
+
+
+def test_what_was_assumed_is_said():
+    report = str(converted("residual_dropout").report)
+    assert "forget_bias is taken to be 1.0" in report
+    assert "activation is taken to be tanh" in report
+    plain = rnn_parity.convert_checkpoint(FOLDER / "residual_dropout")
+    assert "--residual" in str(plain.report)
+    shared = rnn_parity.convert_checkpoint(FOLDER / "shared_cell")
+    assert "[cell] * n" in str(shared.report)
+    peepholes = rnn_parity.convert_checkpoint(FOLDER / "peepholes_projection")
+    assert "no cell_clip is assumed" in str(peepholes.report)
+    assert "no proj_clip is assumed" in str(peepholes.report)
+
+
+@pytest.mark.parametrize(
+    ("name", "named"),
+    [
+        ("peepholes_projection", "rnn/lstm_cell/w_f_diag"),
+        ("layer_norm", "LayerNormBasicLSTMCell"),
+        ("look_alikes", "CoupledInputForgetGateLSTMCell"),
+        ("era_gru_tf0.12.1", "BiRNN/BW/LSTMCell/W_F_diag"),
+    ],
+)
+def test_strict_refuses_what_keras_lacks_and_names_it(name, named):
+    with pytest.raises(UserError, match="no Keras layer can express") as no:
+        rnn_parity.convert_checkpoint(FOLDER / name, strict=True)
+    assert named in str(no.value)
+
+
+def test_strict_takes_what_keras_has():
+    rnn_parity.convert_checkpoint(FOLDER / "stacked_lstm", strict=True)
+    with pytest.raises(UserError, match="cell_clip="):
+        rnn_parity.convert_checkpoint(
+            FOLDER / "stacked_lstm", strict=True, cell_clip=0.5
+        )
+
+
+def test_dropout_wrappers_become_dropout_layers():
+    found = rnn_parity.convert_checkpoint(
+        FOLDER / "stacked_lstm", output_keep_prob=0.6, input_keep_prob=0.8
+    )
+    rates = [
+        round(layer.rate, 6)
+        for layer in found.model.layers
+        if isinstance(layer, keras.layers.Dropout)
+    ]
+    assert sorted(rates) == [0.2, 0.2, 0.4, 0.4]
+
+
+# --- States and lengths, as TensorFlow 1 nests them ---
+
+
+def test_a_state_of_any_nesting_is_taken():
+    found = converted("stacked_lstm")
+    random = np.random.default_rng(5)
+    inputs = random.standard_normal((2, 4, 3)).astype("float32")
+    sizes = (5, 5), (4, 4)
+    state = tf1_cells.map_state(
+        lambda size: random.standard_normal((2, size)).astype("float32"),
+        sizes,
+    )
+    nested = found.run(inputs, state)
+    as_lists = found.run(inputs, [list(pair) for pair in state])
+    flat = np.concatenate(tf1_cells.flat_state(state), axis=1)
+    joined = found.run(inputs, flat)
+    for other in (as_lists, joined):
+        np.testing.assert_array_equal(nested[0], other[0])
+    assert joined[1].shape == (2, 18)
+    np.testing.assert_array_equal(
+        joined[1], np.concatenate(tf1_cells.flat_state(nested[1]), axis=1)
+    )
+    assert [part.shape for pair in nested[1] for part in pair] == [
+        (2, size) for pair in sizes for size in pair
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"inputs": np.zeros((2, 4, 9))}, r"takes \[batch, time, 3\]"),
+        ({"sequence_length": [1, 9]}, "2 whole numbers from 0 to 4"),
+        ({"sequence_length": [1.5, 2]}, "whole numbers"),
+        ({"initial_state": np.zeros((2, 7))}, "c before h"),
+        ({"stack": "rn"}, "did you mean rnn"),
+    ],
+)
+def test_what_does_not_fit_is_one_line(arguments, message):
+    inputs = {"inputs": np.zeros((2, 4, 3), "float32")}
+    with pytest.raises(UserError, match=message):
+        converted("stacked_lstm").run(**inputs | arguments)
+
+
+def test_no_steps_give_no_outputs_and_the_state_back():
+    state = ((np.ones((2, 5)),) * 2, (np.ones((2, 4)),) * 2)
+    outputs, final = converted("stacked_lstm").run(np.zeros((2, 0, 3)), state)
+    assert outputs.shape == (2, 0, 4)
+    np.testing.assert_array_equal(final[0][0], state[0][0])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"forget_bias": "much"}, "not a number"),
+        ({"activation": "tan"}, "did you mean tanh"),
+        ({"proj_clip": {"rnn/x": 1.0}}, "no cell 'rnn/x'"),
+        ({"residual": ["rnn"]}, "cannot be residual"),
+        ({"layers": 3}, "has a cell for every layer already"),
+        ({"averages": True}, "holds no moving averages"),
+        ({"output_keep_prob": 0.0}, "keep probability"),
+    ],
+)
+def test_an_option_that_does_not_fit_is_one_line(options, message):
+    with pytest.raises(UserError, match=message) as error:
+        rnn_parity.convert_checkpoint(FOLDER / "stacked_lstm", **options)
+    assert "\n" not in str(error.value)
+
+
+def test_keras_layers_of_tf1_are_named_and_refused():
+    with pytest.raises(UserError, match=r"tf\.keras layer"):
+        rnn_parity.convert_checkpoint(FOLDER / "keras_layers")
+
+
+# --- Any cell, any size, any weights ---
+
+STORED = {
+    "BasicRNNCell": "basic_rnn_cell",
+    "GRUCell": "gru_cell",
+    "LSTMCell": "lstm_cell",
+    "LayerNormBasicLSTMCell": "layer_norm_basic_lstm_cell",
+    "CudnnCompatibleLSTMCell": "cudnn_compatible_lstm_cell",
+    "CudnnCompatibleGRUCell": "cudnn_compatible_gru_cell",
+    "UGRNNCell": "ugrnn_cell",
+    "NASCell": "nas_cell",
+    "CoupledInputForgetGateLSTMCell": "coupled_input_forget_gate_lstm_cell",
+    "IntersectionRNNCell": "intersection_rnn_cell",
+    "SRUCell": "sru_cell",
+    "IndRNNCell": "ind_rnn_cell",
+    "IndyLSTMCell": "indy_lstm_cell",
+    "IndyGRUCell": "indy_gru_cell",
+}
+
+
+def shapes_of(kind, inputs, units, outputs, extras):
+    """{argument: shape} of a cell; its optional arrays if `extras`."""
+    rows = inputs + outputs
+    both = {"LSTM": 4}
+    gates = {
+        "BasicRNNCell": 1,
+        "UGRNNCell": 2,
+        "CoupledInputForgetGateLSTMCell": 3,
+    }.get(kind, both["LSTM"])
+    shapes = {"kernel": (rows, gates * units), "bias": (gates * units,)}
+    diagonals = {f"w_{gate}_diag": (units,) for gate in "fio"}
+    projection = {"projection_kernel": (units, outputs)}
+    gru = {
+        "gate_kernel": (rows, 2 * units),
+        "gate_bias": (2 * units,),
+    }
+    if kind == "LSTMCell" and extras:
+        return shapes | diagonals | projection
+    if kind == "CoupledInputForgetGateLSTMCell" and extras:
+        del diagonals["w_i_diag"]
+        return shapes | diagonals | projection
+    if kind == "LayerNormBasicLSTMCell":
+        names = ("input", "transform", "forget", "output", "state")
+        return {"kernel": shapes["kernel"]} | {
+            f"{which}.{name}": (units,)
+            for which in ("gammas", "betas")
+            for name in names
+        }
+    if kind == "GRUCell":
+        return gru | {
+            "candidate_kernel": (rows, units),
+            "candidate_bias": (units,),
+        }
+    if kind == "CudnnCompatibleGRUCell":
+        return gru | {
+            "input_kernel": (inputs, units),
+            "input_bias": (units,),
+            "hidden_kernel": (units, units),
+            "hidden_bias": (units,),
+        }
+    if kind == "NASCell":
+        found = {
+            "kernel": (inputs, 8 * units),
+            "recurrent_kernel": (outputs, 8 * units),
+        }
+        if extras:
+            found |= {
+                "bias": (8 * units,),
+                "projection_weights": (units, outputs),
+            }
+        return found
+    if kind == "IntersectionRNNCell":
+        shapes["kernel"] = (2 * units, 4 * units)
+        if inputs != units:
+            shapes |= {"in_kernel": (inputs, units), "in_bias": (units,)}
+        return shapes
+    if kind == "SRUCell":
+        return {"kernel": (inputs, 4 * units), "bias": (2 * units,)}
+    if kind in ("IndRNNCell", "IndyLSTMCell"):
+        columns = (1 if kind == "IndRNNCell" else 4) * units
+        return {
+            "kernel_w": (inputs, columns),
+            "kernel_u": (1, columns),
+            "bias": (columns,),
+        }
+    if kind == "IndyGRUCell":
+        return {
+            "gate_kernel_w": (inputs, 2 * units),
+            "gate_kernel_u": (1, 2 * units),
+            "gate_bias": (2 * units,),
+            "candidate_kernel_w": (inputs, units),
+            "candidate_kernel_u": (1, units),
+            "candidate_bias": (units,),
+        }
+    return shapes
+
+
+PROJECTED = ("LSTMCell", "NASCell", "CoupledInputForgetGateLSTMCell")
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    kind=st.sampled_from(sorted(STORED)),
+    inputs=st.integers(1, 6),
+    units=st.integers(1, 6),
+    projection=st.integers(1, 6),
+    extras=st.booleans(),
+    scale=st.sampled_from([0.01, 0.5, 3.0]),
+    dtype=st.sampled_from(["float32", "float64"]),
+    forget_bias=st.sampled_from([0.0, 0.3, 1.0]),
+    clip=st.sampled_from([None, 0.4]),
+    seed=st.integers(0, 2**16),
+)
+def test_any_cell_converts_and_goes_back(
+    kind,
+    inputs,
+    units,
+    projection,
+    extras,
+    scale,
+    dtype,
+    forget_bias,
+    clip,
+    seed,
+    tmp_path_factory,
+):
+    random = np.random.default_rng(seed)
+    extras = extras and kind in PROJECTED
+    outputs = projection if extras else units
+    shapes = shapes_of(kind, inputs, units, outputs, extras)
+    of_kind = kinds.BY_NAME[kind]
+    scope = f"rnn/{STORED[kind]}"
+    arrays = {
+        argument: (scale * random.standard_normal(shape)).astype(dtype)
+        for argument, shape in shapes.items()
+    }
+    path = tmp_path_factory.mktemp("any") / "weights.npz"
+    stored = {
+        f"{scope}/{of_kind.arguments[argument][0]}": array
+        for argument, array in arrays.items()
+    }
+    np.savez(path, **stored)
+    options = {}
+    if "forget_bias" in of_kind.options:
+        options["forget_bias"] = forget_bias
+    if "cell_clip" in of_kind.options and clip:
+        options["cell_clip"] = clip
+    found = rnn_parity.convert_checkpoint(path, **options)
+    cell = of_kind.make(arrays, **options)
+    series = random.standard_normal((3, 4, inputs)).astype(dtype)
+    state = tf1_cells.map_state(
+        lambda size: random.standard_normal((3, size)).astype(dtype),
+        cell.state_size,
+    )
+    lengths = np.array([4, 0, 2])
+    expected = tf1_rnn.dynamic_rnn(cell, series, state, lengths)
+    computed = found.run(series, state, lengths)
+    error = ladder.error_of(computed[0], expected[0])
+    shaken = tf1_rnn.dynamic_rnn(
+        cell, verify._shaken(series, random), state, lengths
+    )
+    noise = ladder.error_of(shaken[0], expected[0])
+    assert error <= 32 * (noise + float(np.finfo(dtype).eps))
+    assert_goes_back(found, stored)
+
+
+def assert_goes_back(found, stored):
+    """Array by array, without files."""
+    (cell,) = found.cells
+    options = found.cell_options[cell.scope]
+    keras_cell = found._runners[cell.scope].keras_cell
+    values = {
+        name: np.asarray(variable)
+        for name, variable in forms.weights(keras_cell, cell, options).items()
+    }
+    back = forms.from_keras(cell, options, values)
+    for argument, (name,) in cell.variables.items():
+        wanted = stored[name]
+        if argument == "bias" and options.get("forget_bias"):
+            spacing = np.spacing(np.abs(wanted) + abs(options["forget_bias"]))
+            assert (np.abs(back[argument] - wanted) <= spacing).all()
+        else:
+            np.testing.assert_array_equal(
+                back[argument].reshape(wanted.shape), wanted
+            )
+
+
+# --- A conversion that is wrong is not written ---
+
+
+def test_a_wrong_conversion_is_refused(monkeypatch, tmp_path):
+    """Each array in turn is put in with two of its columns exchanged."""
+    right = forms.to_keras
+
+    for spoiled in ("kernel", "recurrent_kernel", "bias"):
+
+        def wrong(*arguments, spoiled=spoiled, **options):
+            found = right(*arguments, **options)
+
+            def array(made=found[spoiled]):
+                array = np.array(made())
+                array[..., [0, -1]] = array[..., [-1, 0]]
+                return array
+
+            return found | {spoiled: array}
+
+        monkeypatch.setattr(forms, "to_keras", wrong)
+        with pytest.raises(UserError, match="does not compute"):
+            rnn_parity.convert_checkpoint(FOLDER / "stacked_lstm")
+
+
+def test_a_wrong_loop_is_refused(monkeypatch):
+    right = Converted.run
+
+    def wrong(self, inputs, state, lengths, stack):
+        return right(self, inputs, state, None, stack)
+
+    monkeypatch.setattr(Converted, "run", wrong)
+    with pytest.raises(UserError, match="does not compute"):
+        rnn_parity.convert_checkpoint(FOLDER / "stacked_lstm")
+
+
+def test_a_wrong_read_out_is_refused(monkeypatch):
+    right = keras.layers.Dense.call
+
+    def wrong(self, inputs, training=None):
+        return right(self, inputs) + 1e-3
+
+    monkeypatch.setattr(keras.layers.Dense, "call", wrong)
+    with pytest.raises(UserError, match=r"dense as Dense\(7\) does not"):
+        rnn_parity.convert_checkpoint(FOLDER / "stacked_lstm")
+
+
+# --- Optimizers continue as TensorFlow 1 would ---
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        (
+            "stacked_lstm",
+            lambda v1: v1.train.AdamOptimizer(0.01),
+        ),
+        (
+            "bidirectional_lengths",
+            lambda v1: v1.train.MomentumOptimizer(0.01, 0.9),
+        ),
+        ("concatenated_state", lambda v1: v1.train.AdagradOptimizer(0.01)),
+        (
+            "moving_averages",
+            lambda v1: v1.train.RMSPropOptimizer(0.01, momentum=0.9),
+        ),
+    ],
+)
+def test_the_next_updates_are_tensorflow_1s(name, make):
+    """Two updates from the same slots with the same random gradients."""
+    momentum = 0.9 if name == "moving_averages" else None
+    found = rnn_parity.convert_checkpoint(
+        FOLDER / name, learning_rate=0.01, momentum=momentum
+    )
+    random = np.random.default_rng(9)
+    variables = {
+        variable: random.standard_normal(
+            found.checkpoint.shapes[variable]
+        ).astype("float32")
+        for place in optimizers.places(found)
+        for variable in place.names
+    }
+    expected = two_updates(found.checkpoint, variables, make)
+    gradients = {}
+    for cell in found.cells:
+        options = found.cell_options[cell.scope]
+        given_ = {
+            argument: variables[names[0]]
+            for argument, names in cell.variables.items()
+        }
+        gradients[cell.scope] = forms.to_keras(
+            cell, options, given_, forget_bias=0.0
+        )
+    for one in found.inventory.read_outs:
+        gradients[one.name] = {
+            "kernel": lambda one=one: variables[one.kernel],
+            "bias": lambda one=one: variables[one.bias],
+        }
+    optimizer = found.model.optimizer
+    applied = [
+        (gradients[place.name][keras_name](), variable)
+        for place in optimizers.places(found)
+        for keras_name, variable in place.variables.items()
+    ]
+    for _ in range(2):
+        optimizer.apply(
+            [tf.constant(gradient) for gradient, _ in applied],
+            [variable for _, variable in applied],
+        )
+    for cell in found.cells:
+        options = found.cell_options[cell.scope]
+        keras_cell = found._runners[cell.scope].keras_cell
+        values = {
+            key: np.asarray(value)
+            for key, value in forms.weights(keras_cell, cell, options).items()
+        }
+        back = forms.from_keras(cell, options, values)
+        for argument, (variable,) in cell.variables.items():
+            error = ladder.error_of(back[argument], expected[variable])
+            assert error < 1e-6, variable
+
+
+def two_updates(checkpoint, gradients, make):
+    """{variable: array} after two steps of a compat.v1 session."""
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        made = {
+            name: v1.get_variable(name, initializer=checkpoint.read(name))
+            for name in gradients
+        }
+        optimizer = make(v1)
+        step = optimizer.apply_gradients(
+            [(tf.constant(gradients[name]), made[name]) for name in made]
+        )
+        session.run(v1.global_variables_initializer())
+        names = {v.op.name: v for v in v1.global_variables()}
+        stored = [name for name in names if name in checkpoint.shapes]
+        assert len(stored) > len(made)
+        for name in stored:
+            names[name].load(checkpoint.read(name), session)
+        for _ in range(2):
+            session.run(step)
+        return session.run(made)
