@@ -16,8 +16,6 @@ import os
 import sys
 
 import numpy as np
-import record
-import record_checkpoints
 
 
 def fingerprint(read, names):
@@ -32,6 +30,9 @@ def fingerprint(read, names):
 
 def restore(tf, name, build, prefix, truth):
     """Restores, runs, and holds all of it against the recorded truth."""
+    import record
+    import record_checkpoints
+
     with tf.Graph().as_default():
         s = record_checkpoints.Situation(tf, name)
         step = build(s)
@@ -59,6 +60,7 @@ def restore(tf, name, build, prefix, truth):
 
 
 def main(exported, checkpoints, out):
+    import record_checkpoints
     import tensorflow as tf
 
     found = {}

@@ -66,8 +66,8 @@ def lstm_from_keras(kernel, recurrent_kernel, bias, forget_bias=FORGET_BIAS):
 def gru_to_keras(gate_kernel, gate_bias, candidate_kernel, candidate_bias):
     """A GRUCell -> (kernel, recurrent_kernel, bias), reset_after=False."""
     units = len(candidate_bias)
-    kernel = _join_gru_gates(gate_kernel, candidate_kernel)
-    bias = _join_gru_gates(gate_bias, candidate_bias)
+    kernel = gru_gates_to_keras(gate_kernel, candidate_kernel)
+    bias = gru_gates_to_keras(gate_bias, candidate_bias)
     return (*_split_kernel(kernel, units), bias)
 
 
@@ -89,10 +89,10 @@ def cudnn_gru_to_keras(
 ):
     """A CudnnCompatibleGRUCell -> Keras' three arrays, reset_after=True."""
     gate_kernels = _split_kernel(gate_kernel, units=len(hidden_bias))
-    kernel = _join_gru_gates(gate_kernels[0], input_kernel)
-    recurrent_kernel = _join_gru_gates(gate_kernels[1], hidden_kernel)
-    of_inputs = _join_gru_gates(gate_bias, input_bias)
-    of_state = _join_gru_gates(np.zeros_like(gate_bias), hidden_bias)
+    kernel = gru_gates_to_keras(gate_kernels[0], input_kernel)
+    recurrent_kernel = gru_gates_to_keras(gate_kernels[1], hidden_kernel)
+    of_inputs = gru_gates_to_keras(gate_bias, input_bias)
+    of_state = gru_gates_to_keras(np.zeros_like(gate_bias), hidden_bias)
     return kernel, recurrent_kernel, np.stack([of_inputs, of_state])
 
 
@@ -170,8 +170,8 @@ def _swap_gates(value):
     return np.concatenate([first, third, second, fourth], axis=-1)
 
 
-def _join_gru_gates(gates, candidate):
-    """r, u and c in the last axis -> z, r, h."""
+def gru_gates_to_keras(gates, candidate):
+    """r, u beside c in the last axis -> z, r, h; a copy."""
     reset, update = np.split(gates, 2, axis=-1)
     return np.concatenate([update, reset, candidate], axis=-1)
 

@@ -293,7 +293,7 @@ class Converted:
     def _read(self, name, of):
         source = self.source(name) if of is None else of[name]
         array = self.checkpoint.read(source)
-        if of is None and not np.isfinite(array).all():
+        if of is None and not _finite(array):
             raise UserError(
                 f"{source} holds values that are not finite; nothing "
                 "computed with it could be compared"
@@ -363,6 +363,13 @@ class Converted:
         from rnn_parity.checkpoints import saving
 
         saving.save(self, path, force)
+
+
+def _finite(array):
+    """Whether all values are, without an array of answers."""
+    return not array.size or bool(
+        np.isfinite(array.min()) and np.isfinite(array.max())
+    )
 
 
 def _some(names):

@@ -5,10 +5,13 @@ Keras' order (`rnn_parity.layouts`). What Keras lacks becomes a cell of
 `tf2.tf1_cells`, which holds the arrays as they are.
 """
 
+import math
+
 import numpy as np
 
 from rnn_parity import layouts
 
+_BLOCK = 1 << 24  # bytes
 _LSTMS = ("BasicLSTMCell", "LSTMCell", "LSTMBlockCell")
 _OWN = {
     "LayerNormBasicLSTMCell": "TF1LSTMCell",
@@ -156,9 +159,9 @@ def _own_variable(keras_cell, argument):
 
 
 def to_keras(cell, options, arrays, forget_bias=None):
-    """{name of `weights`: function that gives its array}.
+    """{name of `weights`: function of rows that gives its array}.
 
-    Functions, so that only one array at a time is there besides.
+    Functions, so that little is there besides; see `assign`.
 
     Args:
         cell: `recognise.Cell`.
@@ -169,7 +172,7 @@ def to_keras(cell, options, arrays, forget_bias=None):
     """
     if is_own(cell, options):
         return {
-            argument: lambda array=array: array
+            argument: Rows(lambda rows, array=array: array[rows])
             for argument, array in arrays.items()
         }
     if cell.kind.name in DIAGONAL:
@@ -177,34 +180,70 @@ def to_keras(cell, options, arrays, forget_bias=None):
     added = options.get("forget_bias", 0.0)
     added = added if forget_bias is None else forget_bias
     units = cell.sizes.units
-    if "kernel" in arrays:
-        kernel, bias = arrays["kernel"], arrays["bias"]
-        if not cell.kind.lstm:
-            return _thunks(
-                lambda: kernel[:-units], lambda: kernel[-units:], lambda: bias
-            )
-
-        def part(rows):
-            return layouts.lstm_gates_to_keras(kernel[rows])
-
-        return _thunks(
-            lambda: part(slice(None, -units)),
-            lambda: part(slice(-units, None)),
-            lambda: layouts.lstm_bias_to_keras(bias, added),
-        )
-    convert = layouts.gru_to_keras
+    state, of_inputs = slice(-units, None), slice(None, -units)
     if cell.kind.name == "CudnnCompatibleGRUCell":
-        convert = layouts.cudnn_gru_to_keras
-    whole = convert(**arrays)
-    return _thunks(*(lambda array=array: array for array in whole))
+        whole = layouts.cudnn_gru_to_keras(**arrays)
+        return _named(
+            *(lambda rows, array=array: array[rows] for array in whole)
+        )
+    if "gate_kernel" in arrays:
+        pair = arrays["gate_kernel"], arrays["candidate_kernel"]
+        biases = arrays["gate_bias"], arrays["candidate_bias"]
+
+        def join(part, rows):
+            return layouts.gru_gates_to_keras(*(k[part][rows] for k in pair))
+
+        return _named(
+            lambda rows: join(of_inputs, rows),
+            lambda rows: join(state, rows),
+            lambda rows: layouts.gru_gates_to_keras(*biases)[rows],
+        )
+    kernel, bias = arrays["kernel"], arrays["bias"]
+    if not cell.kind.lstm:
+        return _named(
+            lambda rows: kernel[of_inputs][rows],
+            lambda rows: kernel[state][rows],
+            lambda rows: bias[rows],
+        )
+    return _named(
+        lambda rows: layouts.lstm_gates_to_keras(kernel[of_inputs][rows]),
+        lambda rows: layouts.lstm_gates_to_keras(kernel[state][rows]),
+        lambda rows: layouts.lstm_bias_to_keras(bias, added)[rows],
+    )
 
 
-def _thunks(kernel, recurrent_kernel, bias):
+def _named(*functions):
+    names = ("kernel", "recurrent_kernel", "bias")
     return {
-        "kernel": kernel,
-        "recurrent_kernel": recurrent_kernel,
-        "bias": bias,
+        name: Rows(function)
+        for name, function in zip(names, functions, strict=True)
     }
+
+
+class Rows:
+    """A function of rows, a slice; all by default."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def __call__(self, rows=slice(None)):
+        return self.function(rows)
+
+
+def assign(variable, array):
+    """Puts an array of `to_keras` into its variable, in blocks of rows.
+
+    So that of a large one there is never a second copy.
+    """
+    rows, *rest = variable.shape
+    of_row = np.dtype(variable.dtype).itemsize * math.prod(rest)
+    step = max(1, _BLOCK // of_row)
+    if rows <= step:
+        variable.assign(array())
+        return
+    for start in range(0, rows, step):
+        block = slice(start, min(start + step, rows))
+        variable.value[block].assign(array(block))
 
 
 def from_keras(cell, options, values, forget_bias=None):

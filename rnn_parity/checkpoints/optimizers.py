@@ -206,7 +206,7 @@ def _of_read_out(converted, one):
     def arrays(of):
         given = converted.read_out_arrays(one, of)
         return {
-            variable.name: lambda array=array: array
+            variable.name: forms.Rows(lambda rows, array=array: array[rows])
             for variable, array in zip(layer.weights, given, strict=True)
         }
 
@@ -219,7 +219,8 @@ def _fill(optimizer, attribute, places, by_name, scale):
     for place in places if slots else ():
         for name, array in place.arrays(by_name).items():
             index = optimizer._get_variable_index(place.variables[name])
-            slots[index].assign(scale(array()))
+            scaled = forms.Rows(lambda rows, array=array: scale(array(rows)))
+            forms.assign(slots[index], scaled)
 
 
 def _scale(base, options):

@@ -16,6 +16,7 @@ from rnn_parity.checkpoints import kinds
 from rnn_parity.errors import UserError
 
 DENSE, OTHER = "dense", "other"
+_SHOWN = 8  # names in a line
 
 # {what an optimizer calls itself in a slot's name: its slots, in order}
 OPTIMIZERS = {
@@ -195,9 +196,12 @@ class Inventory:
 
 def unknown(what, name, names):
     """A line about a name that is not among `names`."""
+    names = [known for known in names if known]
     near = difflib.get_close_matches(name, names, 1, 0.5)
-    hint = f"did you mean {near[0]}?" if near else f"there are: {names}"
-    hint = hint.replace("[", "").replace("]", "").replace("'", "")
+    shown = ", ".join(names[:_SHOWN])
+    if len(names) > _SHOWN:
+        shown += f" and {len(names) - _SHOWN} more"
+    hint = f"did you mean {near[0]}?" if near else f"there are: {shown}"
     return f"there is no {what} {name!r}; {hint}"
 
 
@@ -386,10 +390,13 @@ class _Recognition:
         if answer is None:
             return None
         self.used_answers.add(scope)
-        if answer not in (DENSE, OTHER, *kinds.BY_NAME):
-            known = [DENSE, OTHER, *kinds.BY_NAME]
-            raise UserError(unknown("kind of cell", answer, known))
+        self.must_be_a_kind(answer)
         return answer
+
+    def must_be_a_kind(self, answer):
+        known = [DENSE, OTHER, *kinds.BY_NAME]
+        if answer not in known:
+            raise UserError(unknown("kind of cell", answer, known))
 
     def fitting(self, scope, answer=None):
         """The cells that the variables of a scope can be."""
@@ -882,7 +889,8 @@ class _Recognition:
     def all_answers_used(self):
         scopes = {name.rpartition("/")[0] for name in self.shapes}
         known = set(self.shapes) | scopes
-        for name in self.answers:
+        for name, answer in self.answers.items():
+            self.must_be_a_kind(answer)
             if name not in self.used_answers and name not in known:
                 raise UserError(unknown("scope", name, sorted(known)))
         for name in self.transposed:

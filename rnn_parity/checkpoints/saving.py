@@ -10,8 +10,10 @@ float32 loses low bits. Keras drops them when it saves the model anew.
 import contextlib
 import dataclasses
 import json
+import math
 import os
 import pathlib
+import shutil
 import tempfile
 import zipfile
 
@@ -24,6 +26,7 @@ from rnn_parity.errors import UserError
 
 _FOLDER = "rnn_parity"
 _ORIGIN = f"{_FOLDER}/origin.json"
+_SMALL = 64e6  # bytes
 _FORMAT, _VERSION = "rnn-parity origin", 1
 ENDINGS = (".keras", ".weights.h5", ".npz")
 
@@ -35,13 +38,21 @@ def save(converted, path, force=False):
         with files.atomic_write(path, "wb") as file:
             np.savez(file, **arrays(converted))
         return
+    size = _must_have_room(converted.model, path)
     with _temporary_beside(path) as temporary:
-        if path.name.endswith(".keras"):
+        with _through_memory(size <= _SMALL):
             converted.model.save(temporary)
+        if path.name.endswith(".keras"):
             _add_origin(converted, temporary)
+            os.replace(temporary, path)
         else:
-            converted.model.save_weights(temporary)
-        os.replace(temporary, path)
+            # HDF5 crashes on a full disk, so Keras writes it within a zip.
+            with (
+                zipfile.ZipFile(temporary) as archive,
+                archive.open("model.weights.h5") as weights,
+                files.atomic_write(path, "wb") as file,
+            ):
+                shutil.copyfileobj(weights, file)
 
 
 def check(path, force=False):
@@ -61,25 +72,50 @@ def check(path, force=False):
     return path
 
 
+def _must_have_room(model, path):
+    """Bytes of the model; HDF5 would crash on a full disk."""
+    optimizer = getattr(model, "optimizer", None)
+    variables = model.variables + (optimizer.variables if optimizer else [])
+    size = sum(
+        math.prod(v.shape) * np.dtype(v.dtype).itemsize for v in variables
+    )
+    free = shutil.disk_usage(path.parent).free
+    if free < 2 * size:
+        raise UserError(
+            f"cannot write {path}: it takes {2 * size / 1e6:.0f} MB for a "
+            f"while, and {free / 1e6:.0f} MB are free"
+        )
+    return size
+
+
+@contextlib.contextmanager
+def _through_memory(small):
+    """Whether Keras makes its HDF5 file in memory: only of small models.
+
+    On disk HDF5 crashes where a limit is met; in memory it takes a copy of
+    the whole model. Keras decides by how much is free.
+    """
+    from keras.src.saving import saving_lib
+
+    kept = saving_lib.is_memory_sufficient
+    saving_lib.is_memory_sufficient = lambda _model: small
+    try:
+        yield
+    finally:
+        saving_lib.is_memory_sufficient = kept
+
+
 @contextlib.contextmanager
 def _temporary_beside(path):
-    """A path of the same ending, gone afterwards."""
-    ending = next(end for end in ENDINGS if path.name.endswith(end))
+    """A path for a `.keras` file, gone afterwards."""
     try:
         with tempfile.TemporaryDirectory(
             dir=path.parent, prefix=f".{path.name}."
         ) as folder:
-            yield pathlib.Path(folder) / f"model{ending}"
+            yield pathlib.Path(folder) / "model.keras"
     except OSError as error:
         reason = error.strerror or str(error).split("\n", maxsplit=1)[0]
         raise UserError(f"cannot write {path}: {reason}") from None
-    except (RuntimeError, ValueError) as error:
-        # HDF5 has no error of its own for a full disk.
-        if "rite" not in str(error) and "close" not in str(error):
-            raise
-        raise UserError(
-            f"cannot write {path}: {str(error).splitlines()[0]}"
-        ) from None
 
 
 def arrays(converted):

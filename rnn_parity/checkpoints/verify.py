@@ -37,6 +37,7 @@ def fill_and_compare(converted):
             done += sum(array.size for array in arrays.values())
             _fill(converted, cell, arrays)
             found.append(_cell(converted, cell, numpy_cell, random))
+            del arrays, numpy_cell  # before the next are read
         found.append(reference.compare(found))
     for read_out in converted.inventory.read_outs:
         converted._progress(read_out.name, done / total)
@@ -61,7 +62,7 @@ def _fill(converted, cell, arrays):
     keras_cell = converted._runners[cell.scope].keras_cell
     variables = forms.weights(keras_cell, cell, options)
     for name, array in forms.to_keras(cell, options, arrays).items():
-        variables[name].assign(array())
+        forms.assign(variables[name], array)
 
 
 def _agreement(name, form, values, references, shaken):
