@@ -167,6 +167,7 @@ def test_there_and_back_on_the_command_line(run_cli, tmp_path):
         "model.ckpt",
         "model.ckpt.index",
         "model.ckpt.data-00000-of-00001",
+        "checkpoint",
         ".",
     ],
 )

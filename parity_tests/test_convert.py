@@ -250,6 +250,37 @@ def test_a_state_of_any_nesting_is_taken():
 
 
 @pytest.mark.parametrize(
+    ("name", "forward", "backward"),
+    [
+        ("fused_directions", "lstm_fused_cell", "lstm_fused_cell_1"),
+        (
+            "bidirectional_lengths",
+            "bidirectional_rnn/fw",
+            "bidirectional_rnn/bw",
+        ),
+    ],
+)
+def test_one_direction_of_two_runs_alone(name, forward, backward):
+    found = converted(name)
+    random = np.random.default_rng(6)
+    inputs = random.standard_normal((3, 4, 3)).astype("float32")
+    states = [
+        tuple(random.standard_normal((2, 3, 5)).astype("float32"))
+        for _ in range(2)
+    ]
+    lengths = np.array([4, 0, 2])
+    both, finals = found.run(inputs, states, lengths)
+    first, final = found.run(inputs, states[0], lengths, forward)
+    np.testing.assert_allclose(first, both[0], atol=1e-6)
+    np.testing.assert_allclose(final, finals[0], atol=1e-6)
+    turned = tf1_rnn.reverse_sequence(inputs, lengths)
+    second, final = found.run(turned, states[1], lengths, backward)
+    second = tf1_rnn.reverse_sequence(second, lengths)
+    np.testing.assert_allclose(second, both[1], atol=1e-6)
+    np.testing.assert_allclose(final, finals[1], atol=1e-6)
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"inputs": np.zeros((2, 4, 9))}, r"takes \[batch, time, 3\]"),

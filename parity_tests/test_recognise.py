@@ -154,6 +154,35 @@ def test_a_layer_below_settles_it_and_says_so():
     assert any("outputs of the layer below" in n for n in inventory.notes)
 
 
+def test_dense_layers_are_no_question():
+    shapes = {
+        **named("lstm_cell"),
+        "fc/weights": (10, 4),
+        "fc/biases": (4,),
+        "rnn/dense/kernel": (10, 4),
+        "rnn/dense/bias": (4,),
+    }
+    inventory = recognise(shapes)
+    assert not inventory.questions
+    assert len(inventory.stacks) == 1
+
+
+def test_a_cell_called_by_hand_that_could_read_out_is_a_question():
+    shapes = {
+        "encoder/rnn/lstm_cell/kernel": (16, 48),
+        "encoder/rnn/lstm_cell/bias": (48,),
+        "decoder/lstm_cell/kernel": (12, 16),
+        "decoder/lstm_cell/bias": (16,),
+    }
+    (question,) = recognise(shapes).questions
+    assert "--cell decoder/lstm_cell=LSTMCell or =dense" in question.text
+    answer = {"decoder/lstm_cell": "LSTMCell"}
+    assert len(recognise(shapes, kind=answer).stacks) == 2
+    answer = {"decoder/lstm_cell": "dense"}
+    (read_out,) = recognise(shapes, kind=answer).read_outs
+    assert (read_out.inputs, read_out.classes) == (12, 16)
+
+
 def test_a_word_in_the_name_settles_it_and_says_so():
     inventory = recognise(named("my_lstm"))
     assert inventory.stacks[0].forward[0].kind.name == "BasicLSTMCell"
@@ -225,6 +254,27 @@ def test_layers_that_do_not_fit_are_converted_apart():
     inventory = recognise(shapes)
     assert len(inventory.stacks) == 2
     assert any("takes 7 inputs and 5 come" in n for n in inventory.notes)
+
+
+def test_a_layer_number_written_twice_is_read_once():
+    scope = "rnn/multi_rnn_cell/cell_{0}/cell_{0}/basic_lstm_cell/{1}"
+    shapes = {}
+    for layer, rows in enumerate((8, 9)):
+        shapes[scope.format(layer, "weights")] = (rows, (20, 16)[layer])
+        shapes[scope.format(layer, "biases")] = ((20, 16)[layer],)
+    (stack,) = recognise(shapes).stacks
+    assert [cell.sizes.units for cell in stack.forward] == [5, 4]
+
+
+def test_what_wraps_a_cell_is_named():
+    shapes = {
+        "rnn/lstm_cell/kernel": (8, 20),
+        "rnn/lstm_cell/bias": (20,),
+        "rnn/carry_w": (5, 5),
+        "rnn/carry_b": (5,),
+    }
+    inventory = recognise(shapes)
+    assert "HighwayWrapper" in inventory.others["rnn/carry_w"]
 
 
 def test_eleven_layers_are_in_order():

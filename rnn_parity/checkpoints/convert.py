@@ -315,7 +315,9 @@ class Converted:
                 or one array with all of it side by side in the last axis,
                 as with `state_is_tuple=False`. Zeros by default.
             sequence_length: [B]; past it outputs are 0 and the state stays.
-            stack: which one, by name; needed where there are several.
+            stack: which one, by name; needed where there are several. One
+                direction of two, by its own name or as NAME/fw or NAME/bw,
+                reads its inputs as given, like a loop of its own.
 
         Returns:
             (outputs, final_state), NumPy arrays, the state nested like the

@@ -58,6 +58,8 @@ def open_checkpoint(path):
     given = pathlib.Path(path)
     if given.is_dir():
         return _open_folder(given)
+    if given.name == "checkpoint" and _listed(given):
+        return _open_folder(given.parent)
     if given.suffix == ".npz":
         return _open_npz(given)
     _refuse_others(given)

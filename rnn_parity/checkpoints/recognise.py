@@ -38,7 +38,13 @@ _BIDIRECTIONAL_STACK = re.compile(r"^stack_bidirectional_rnn(_\d+)?$")
 _LAYER = re.compile(r"^(?:cell_|Cell)(\d+)$")
 _LOOP = re.compile(
     r"(?i)^(rnn|birnn|bidirectional_rnn|multi_?rnn_?cell|fw|bw"
-    r"|stack_bidirectional_rnn|cell_?\d+|attention_wrapper|decoder)(_\d+)?$"
+    r"|stack_bidirectional_rnn|cell_?\d+|attention_wrapper)(_\d+)?$"
+)
+_NO_CELL = re.compile(
+    r"(?i)^(dense|fc\d*|fully_connected|proj(ection)?|softmax|logits?|out(put)?"
+    r"|linear|embed\w*|memory_layer|query_layer|attention_layer"
+    r"|(in|out)put_projection\w*|attn_output_projection|embedding_wrapper)"
+    r"(_\d+)?$"
 )
 _COUNTERPARTS = (
     ("fw", "bw"),
@@ -87,17 +93,35 @@ class Stack:
     """Cells that one loop ran.
 
     Attributes:
-        name: the scope of the loop.
+        name: the scope of the loop; of two loops, both with a "+".
         form: "one way"; "two ways", each direction a stack of its own, as
             `bidirectional_dynamic_rnn` has it; or "two ways, layer by
             layer", as `stack_bidirectional_dynamic_rnn` has it.
         forward, backward: cells, the lowest first; backward may be empty.
+        way: of a stack that is one direction of another, "forward" or
+            "backward".
     """
 
     name: str
     form: str
     forward: tuple
     backward: tuple = ()
+    way: str | None = None
+
+    def ways(self):
+        """Each direction of two as a stack of its own, by name."""
+        if self.form != "two ways":
+            return {}
+        names = self.name.split("+")
+        if len(names) == 1:
+            names = [f"{names[0]}/fw", f"{names[0]}/bw"]
+        cells = self.forward, self.backward
+        return {
+            name: Stack(name, "one way", of_way, way=way)
+            for name, of_way, way in zip(
+                names, cells, ("forward", "backward"), strict=True
+            )
+        }
 
     @property
     def cells(self):
@@ -177,6 +201,8 @@ class Inventory:
     def stack(self, name=None):
         """The stack of that name; the only one if there is just one.
 
+        One direction of two goes by its own name, or NAME/fw and NAME/bw.
+
         Raises:
             UserError: no stack, several to choose from, or none so named.
         """
@@ -189,9 +215,12 @@ class Inventory:
             raise UserError(
                 f"there are {len(names)} stacks, name one: {', '.join(names)}"
             )
-        if name not in names:
-            raise UserError(unknown("stack", name, names))
-        return self.stacks[names.index(name)]
+        if name in names:
+            return self.stacks[names.index(name)]
+        for stack in self.stacks:
+            if name in stack.ways():
+                return stack.ways()[name]
+        raise UserError(unknown("stack", name, names))
 
 
 def unknown(what, name, names):
@@ -346,7 +375,7 @@ class _Recognition:
                 continue
             fitting = self.fitting(scope, answer)
             chosen = self.choose(scope, fitting, answer)
-            if chosen is None and len(fitting) > 1:
+            if chosen is None and self.may_be_cell(scope, fitting):
                 undecided.append((scope, fitting))
             elif chosen is not None:
                 cells.append(chosen)
@@ -503,15 +532,22 @@ class _Recognition:
             # Wrapped kinds store an LSTM's variables under other names.
             by_family = [c for c in fitting if c.kind.lstm == named.lstm]
             return by_family[0] if len(by_family) == 1 else None
-        if not _in_loop(scope) and not fitting[0].kind.distinct:
-            return None  # any dense layer looks like this
-        if _WRAPPERS.match(scope.rsplit("/", 1)[-1]):
+        if not self.may_be_cell(scope, fitting):
             return None
         hinted = self.hinted(scope, fitting)
         if len(hinted) == 1:
             self.say_kind(hinted[0], len(fitting) == 1)
             return hinted[0]
         return None
+
+    def may_be_cell(self, scope, fitting):
+        """Whether more than shapes, which any dense layer has, says so."""
+        last = scope.rsplit("/", 1)[-1]
+        if not fitting or kinds.named(scope) is not None:
+            return False
+        if kinds.bare(last) in kinds.UNSUPPORTED or _NO_CELL.match(last):
+            return False
+        return _in_loop(scope) or fitting[0].kind.distinct
 
     def hinted(self, scope, fitting):
         """Those that a word in the scope's last part speaks for."""
@@ -582,8 +618,7 @@ class _Recognition:
         }
         if rows not in widths:
             return False
-        # As a cell it would read fewer inputs than anything puts out.
-        if cell.sizes.inputs in widths:
+        if cell.sizes.units > 1:
             self.questions.append(
                 Question(
                     cell.scope,
@@ -595,8 +630,8 @@ class _Recognition:
             return False
         self.notes.append(
             f"{cell.scope} is read as a read-out [{rows}, {columns}] of the "
-            f"{rows} outputs there are, not as the cell it is named after "
-            f"(--cell {cell.scope}={cell.kind.name} to overrule)"
+            f"{rows} outputs there are, not as the cell of one unit it is "
+            f"named after (--cell {cell.scope}={cell.kind.name} to overrule)"
         )
         return True
 
@@ -744,7 +779,10 @@ class _Recognition:
                 f"{backward.inputs} inputs"
             )
         joined = Stack(
-            forward.name, "two ways", forward.forward, backward.forward
+            f"{forward.name}+{backward.name}",
+            "two ways",
+            forward.forward,
+            backward.forward,
         )
         kept = [s for s in stacks if s not in (forward, backward)]
         return sorted([*kept, joined], key=lambda s: _natural(s.name))
@@ -767,8 +805,11 @@ class _Recognition:
         return sorted(found, key=lambda one: _natural(one.name))
 
     def marked_other(self, kernel):
-        scope = kernel.rpartition("/")[0]
-        return OTHER in (self.answers.get(kernel), self.answers.get(scope))
+        scope, _, local = kernel.rpartition("/")
+        return local == "carry_w" or OTHER in (
+            self.answers.get(kernel),
+            self.answers.get(scope),
+        )
 
     def read_out(self, kernel, stacks):
         bias = self.bias_of(kernel)
@@ -871,6 +912,12 @@ class _Recognition:
             return "cuDNN's own order, which only a GPU can turn into arrays"
         if any(name.startswith(f"{q.subject}/") for q in self.questions):
             return "see the question about it"
+        if re.match(r"carry_[wb]$", local):
+            return "a HighwayWrapper's gate; only the cell in it is converted"
+        if _WRAPPERS.match(last):
+            return f"of a wrapper ({last}); only the cell in it is converted"
+        if "attention" in name.lower():
+            return "of an attention, which is not converted"
         if f"{scope}/recurrent_kernel" in self.shapes:
             return "a tf.keras layer, in Keras' layout already (set_weights)"
         if "embed" in name.lower() and len(shape) == 2:
@@ -884,6 +931,10 @@ class _Recognition:
                     f"--cell {name}=BasicRNNCell"
                 )
             return f"a dense layer that reads no recurrent output{hint}"
+        kernels = [n for n, s in self.left.items() if len(s) == 2]
+        for kernel in kernels:
+            if self.bias_of(kernel) == name:
+                return f"the bias of {kernel}"
         return "not recognised"
 
     def all_answers_used(self):
@@ -929,6 +980,8 @@ def _place(scope):
             kept.append(f"{part}/#")
             layer.append(int(number.group(1)))
             at += 2
+            if parts[at] == following and at < len(parts) - 1:
+                at += 1  # some releases wrote it twice
             continue
         if _DIRECTION.match(part):
             name = "/".join(kept) if name is None else name

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from numpy_ref import tf1_rnn
 from rnn_parity.errors import UserError
 
 
@@ -125,6 +126,8 @@ class _Ways:
         state = list(state)
         count = sum(2 if cell.kind.lstm else 1 for cell in self.forward)
         states = state[:count], state[count:]
+        if self.stack.way:
+            return self.one_of_two(inputs, states[0])
         if not self.stack.backward:
             return self.layers(inputs, self.forward, states[0])
         if self.stack.form == "two ways":
@@ -137,6 +140,14 @@ class _Ways:
         fw, final_fw = self.direction(inputs, forward, states[0])
         bw, final_bw = self.direction(inputs, backward, states[1], True)
         return (fw, bw), final_fw + final_bw
+
+    def one_of_two(self, inputs, state):
+        """One direction of two, reading its inputs as they are given."""
+        if self.stack.way == "forward":
+            return self.direction(inputs, self.forward, state)
+        turned = tf1_rnn.reverse_sequence(inputs, self.lengths)
+        outputs, final = self.direction(turned, self.forward, state, True)
+        return tf1_rnn.reverse_sequence(outputs, self.lengths), final
 
     def layer_by_layer(self, inputs, states_fw, states_bw):
         finals = [], []
