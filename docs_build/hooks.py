@@ -13,7 +13,7 @@ from mkdocs.structure.files import File
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
 
-from docs_build import macros, slots
+from docs_build import macros, slots, speed
 from rnn_parity import side_by_side_page
 
 _waiting = {}
@@ -27,6 +27,9 @@ def on_files(files, config):
     files.append(
         File.generated(config, "assets/side_by_side.css", content=style)
     )
+    for plot in speed.plots():
+        name = f"assets/results/{plot.name}"
+        files.append(File.generated(config, name, content=plot.read_bytes()))
     return files
 
 

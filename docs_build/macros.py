@@ -5,25 +5,62 @@ import re
 
 from latex2mathml import converter
 
-from docs_build import pairs, speed, tables, traps
-from rnn_parity import sections
+from docs_build import (
+    diagrams,
+    drift,
+    errors,
+    pairs,
+    proofs,
+    quiz,
+    speed,
+    symbols,
+    tables,
+    traps,
+    truncation,
+)
+from rnn_parity import sections, verdicts
 
 
 def for_page(slots):
     """{name: function or value} for the template of one page."""
+    making = {
+        "agreement": tables.agreement,
+        "drift_chart": drift.chart,
+        "figure": diagrams.figure,
+        "messages": errors.table,
+        "numpy_backward": pairs.backward,
+        "other_proofs": symbols.other_proofs,
+        "pair": pairs.pair,
+        "program_table": symbols.program_table,
+        "proofs": proofs.listed,
+        "questions": quiz.questions,
+        "region": pairs.one_region,
+        "releases_table": drift.releases_table,
+        "speed_table": speed.table,
+        "test_source": proofs.source,
+        "traps": traps.of_section,
+        "truncation_chart": truncation.chart,
+        "unrolling": speed.unrolling,
+        "verdict_table": symbols.verdict_table,
+        "ways": speed.ways,
+    }
     return {
-        "m": lambda latex: slots.inline(converter.convert(latex)),
-        "pair": functools.partial(pairs.pair, slots),
-        "numpy_backward": functools.partial(pairs.backward, slots),
-        "traps": functools.partial(traps.of_section, slots),
+        **{n: functools.partial(f, slots) for n, f in making.items()},
+        "drift": drift,
         "error": traps.error,
-        "trap_count": traps.count,
-        "agreement": functools.partial(tables.agreement, slots),
-        "us": speed.us,
-        "times": speed.times,
         "first": speed.first,
-        "speed_table": functools.partial(speed.table, slots),
+        "m": lambda latex: slots.inline(converter.convert(latex)),
+        "pays_after": speed.pays_after,
+        "tensorflow": errors.recorded()["tensorflow"],
+        "times": speed.times,
         "title": lambda key: sections.SECTIONS[key].title,
+        "trap_count": traps.count(),
+        "truncation": truncation,
+        "us": speed.us,
+        "verdict_counts": symbols.counts(),
+        "verdict_total": len(verdicts.TABLE),
+        "way_times": speed.way_times,
+        "way_us": speed.way_us,
     }
 
 

@@ -3,6 +3,10 @@
 import html
 import re
 
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import get_lexer_by_name
+
 from docs_build import reasons
 from rnn_parity import sections, side_by_side, side_by_side_page
 
@@ -24,6 +28,14 @@ def pair(slots, key):
     return made
 
 
+def one_region(slots, key, region):
+    """One region of a section, without a heading."""
+    section = sections.SECTIONS[key]
+    versions = sections.IMPLEMENTATIONS
+    methods = side_by_side.methods(section, region, versions)
+    return slots.block(_region(key, methods))
+
+
 def _both(rows):
     """The rows that are in one of the two versions at least."""
     return [row for row in rows if row.cells[:2] != (None, None)]
@@ -41,7 +53,8 @@ def _region(key, methods):
 def _method(key, name, rows):
     both = _both(rows)
     pair = side_by_side_page.method(both)
-    return f"{_why(key, name, both)}{pair}{_in_numpy(rows)}"
+    head = f'<div class="sbs-head">{_why(key, name, both)}</div>'
+    return f"<section>{head}{pair}{_in_numpy(rows)}</section>"
 
 
 def _why(key, name, rows):
@@ -56,10 +69,10 @@ def _why(key, name, rows):
 
 def _in_numpy(rows):
     lines = [row.cells[2] for row in rows]
-    code = "\n".join(line for line in lines if line is not None)
-    if not code:
+    text = "\n".join(line for line in lines if line is not None)
+    if not text:
         return ""
-    return f"<details><summary>{_TITLES[2]}</summary>{_code(code)}</details>"
+    return f"<details><summary>{_TITLES[2]}</summary>{code(text)}</details>"
 
 
 def backward(slots, key):
@@ -67,17 +80,25 @@ def backward(slots, key):
     section = sections.SECTIONS[key]
     source = side_by_side.path(section, "numpy_ref").read_text()
     methods = side_by_side.blocks(source)["backward"].values()
-    code = "\n\n".join("\n".join(lines) for lines in methods)
-    return slots.block(_code(code))
+    text = "\n\n".join("\n".join(lines) for lines in methods)
+    return slots.block(code(text))
 
 
-def _code(code):
-    from pygments import highlight
-    from pygments.formatters import HtmlFormatter
-    from pygments.lexers import PythonLexer
+def code(text):
+    """Python, highlighted."""
+    return _highlighted(text, "python")
 
-    formatter = HtmlFormatter(cssclass="highlight", wrapcode=True)
-    return highlight(code, PythonLexer(), formatter)
+
+def shell(text):
+    """A command, highlighted."""
+    return _highlighted(text, "bash")
+
+
+def _highlighted(text, language):
+    formatter = HtmlFormatter(
+        cssclass=f"language-{language} highlight", wrapcode=True
+    )
+    return highlight(text, get_lexer_by_name(language), formatter)
 
 
 def marked_up(text):

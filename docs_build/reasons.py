@@ -33,8 +33,7 @@ _STACK_FORWARD = (
 )
 _READ_OUT_LIST = (
     "States are one tensor, so one product reads out all steps, not T of "
-    "them. For section 3 alone that saves about a quarter of a compiled "
-    "step."
+    "them."
 )
 _READ_OUT_FLAT = (
     "Predictions stay one tensor `[B, T, C]`. The list of T was for a plot "
@@ -65,7 +64,7 @@ COMMON = {
     "train_epoch": (
         "The loop moves into the graph (`tf.range`, `TensorArray`, "
         "`tf.slice`), so Python is asked once per epoch and not once per "
-        "step. That is most of the speed-up."
+        "step."
     ),
 }
 
@@ -74,7 +73,8 @@ BY_SECTION = {
         "forward_pass": (
             "The Python loop became `unroll`. The product with [input, "
             "state] side by side is the sum of two products; the input's "
-            "needs no state, so one call does it for all steps before the loop."
+            "needs no state, so one call does it for all steps before "
+            "the loop."
         ),
         "read_out": _READ_OUT_LIST,
     },

@@ -10,7 +10,7 @@ import re
 
 from rnn_parity import side_by_side
 
-STYLE = """
+STYLE = r"""
 .sbs { --old: #9c1c14; --new: #0b5a26; --old-back: #fdeeed;
   --new-back: #e9f6ec; --rule: #8888; --quiet: #5a5f66;
   margin: 0 0 1.2em; }
@@ -39,7 +39,11 @@ STYLE = """
 @media (max-width: 60em) {
   .sbs-heads, .sbs-hunk { grid-template-columns: minmax(0, 1fr); }
   .sbs-same .sbs-second { display: none; }
-  .sbs-heads { font-weight: 400; border: 0; }
+  .sbs-heads { border: 0; }
+  .sbs-heads span:first-child::before { content: "\2212\a0"; }
+  .sbs-heads span:last-child::before { content: "+\a0"; }
+  .sbs-heads span:first-child { color: var(--old); }
+  .sbs-heads span:last-child { color: var(--new); }
   .sbs-old .sbs-line { border-left: 3px solid var(--old); }
   .sbs-new .sbs-line { border-left: 3px solid var(--new); }
 }
