@@ -98,7 +98,7 @@ def split_columns():
     batch = data.batch_windows(matrix, SMALL)[1]
     rows, steps = batch.shape
     left, top = 20, 40
-    apart = CELL + 60
+    apart = CELL + 76
     second = left + steps * CELL + 110
     drawing = Drawing(
         second + (steps - 1) * apart + CELL + 30,

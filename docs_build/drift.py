@@ -14,6 +14,12 @@ from rnn_parity.config import DTYPES
 from rnn_parity.training import stream
 
 STEPS = 600
+_CURVES = {
+    ("s1", "float32"): "b",
+    ("s3", "float32"): "a",
+    ("s1", "float64"): "b",
+    ("s3", "float64"): "a",
+}
 
 
 @functools.cache
@@ -115,22 +121,18 @@ def chart(slots, caption):
         x, _ = place(step, 0)
         drawing.words(x, top + height + 20, step, "quiet", 12)
     drawing.words(left + width / 2, top + height + 42, "step", "quiet", 12)
-    for key, dtype, colour in (
-        ("s1", "float32", "b"),
-        ("s3", "float32", "a"),
-        ("s1", "float64", "b"),
-        ("s3", "float64", "a"),
-    ):
-        points = _smooth(nudged(key, dtype))
-        line = " L ".join(
-            "{:.1f} {:.1f}".format(*place(step, max(value, lowest)))
-            for step, value in points
-        )
-        drawing.path(
-            f"M {line}", colour, dashed=dtype == "float64", arrow=False
-        )
-        x, y = place(points[-1][0], max(points[-1][1], lowest))
-        drawing.words(x + 8, y + 4, f"{key} {dtype}", colour, 12, "start")
+    ends = {}
+    for key, dtype in _CURVES:
+        points = [place(*point) for point in _smooth(nudged(key, dtype))]
+        line = " L ".join(f"{x:.1f} {y:.1f}" for x, y in points)
+        dashed = dtype == "float64"
+        drawing.path(f"M {line}", _CURVES[key, dtype], dashed, arrow=False)
+        ends[key, dtype] = points[-1][1]
+    for (key, dtype), y in _apart(ends).items():
+        place_of_label = left + width + 8, y + 4
+        words = f"{key} {dtype}"
+        colour = _CURVES[key, dtype]
+        drawing.words(*place_of_label, words, colour, 12, "start")
     return slots.block(
         '<figure class="drawn"><div tabindex="0" role="group" '
         f'aria-label="Chart">{drawing.picture("nudge")}</div>'
@@ -138,12 +140,19 @@ def chart(slots, caption):
     )
 
 
+def _apart(heights, least=15):
+    """Moves labels down where they would cover one another."""
+    moved = {}
+    for name in sorted(heights, key=heights.get):
+        lowest = max(moved.values(), default=-least) + least
+        moved[name] = max(heights[name], lowest)
+    return moved
+
+
 def _smooth(difference, every=10):
-    """[(step, exponent of the largest of some steps)]."""
-    return [
-        (
-            start + every,
-            math.log10(max(difference[start : start + every].max(), 1e-17)),
-        )
+    """[(step, exponent of the largest of some steps)]; none for zeros."""
+    largest = {
+        start + every: difference[start : start + every].max()
         for start in range(0, len(difference), every)
-    ]
+    }
+    return [(at, math.log10(each)) for at, each in largest.items() if each]

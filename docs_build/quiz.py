@@ -158,10 +158,10 @@ def on_traps():
             "No, slower; only building gets faster",
             ("Yes, by about T", "Yes, by a little"),
             0,
-            f"{speed.us('s5', 'TF1 session')} us against "
+            f"{speed.us('s5', 'TF1 session')} \N{MICRO SIGN}s against "
             f"{speed.us('s4', 'TF1 session')} us. Compiled in TensorFlow 2 "
             f"they are equal: {speed.us('s5', 'tf2')} and "
-            f"{speed.us('s4', 'tf2')} us.",
+            f"{speed.us('s4', 'tf2')} \N{MICRO SIGN}s.",
         ),
     )
 

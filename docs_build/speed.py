@@ -107,7 +107,9 @@ def ways(slots):
     )
     y = 10
     for key, row in measured.items():
-        title = f"{key} {sections.SECTIONS[key].title}, us per step"
+        title = (
+            f"{key} {sections.SECTIONS[key].title}, \N{MICRO SIGN}s per step"
+        )
         drawing.words(4, y + 16, title, size=14, anchor="start")
         y += 30
         for way, result in row.items():

@@ -2,6 +2,7 @@
 
 import dataclasses
 import html
+import re
 
 from docs_build import pages, pairs, proofs
 from rnn_parity import verdicts
@@ -18,7 +19,7 @@ _LENGTHS = (
     "parity_tests/test_sequence_length.py::"
     "test_outputs_are_zero_and_the_state_is_copied_past_the_end"
 )
-_MESSAGES = "parity_tests/test_site.py::test_messages_are_what_is_printed"
+_MESSAGES = "parity_tests/test_guide.py::test_messages_are_what_is_printed"
 _RESUME = (
     "parity_tests/test_training.py::test_a_resumed_session_is_bit_identical"
 )
@@ -194,7 +195,7 @@ def verdict_table(slots, kind):
     """CELLS, WRAPPERS or LOOPS of `rnn_parity.verdicts`."""
     rows = "".join(
         _row(
-            f"tf.{row.symbol}" if row.symbol[0].islower() else row.symbol,
+            _full(row.symbol),
             row.verdict,
             row.keras,
             row.note,
@@ -205,13 +206,32 @@ def verdict_table(slots, kind):
     return slots.block(_table(kind.capitalize(), rows))
 
 
+def _full(symbol):
+    """With what it is imported as; an argument is none."""
+    module = symbol.startswith(("nn.", "contrib."))
+    return f"tf.{symbol}" if module else symbol
+
+
+_OF_MANY = {
+    verdicts.EQUAL: "are equal",
+    verdicts.WITH_ARGUMENTS: "are equal with the right arguments",
+    verdicts.OWN_CLASS: "need a class of their own",
+    verdicts.NOT_REPRESENTABLE: "cannot be represented",
+}
+
+
 def counts():
     """How many symbols have which verdict, in words."""
     found = {
         verdict: sum(row.verdict == verdict for row in verdicts.TABLE)
         for verdict in verdicts.VERDICTS
     }
-    return ", ".join(f"{count} {verdict}" for verdict, count in found.items())
+    return ", ".join(f"{found[v]} {words}" for v, words in _OF_MANY.items())
+
+
+def _breakable(name):
+    """HTML of a long name that may break after dots and brackets."""
+    return re.sub(r"([.(,])(?=\w)", r"\1<wbr>", html.escape(name))
 
 
 def _name(test):
@@ -221,13 +241,13 @@ def _name(test):
 def _row(symbol, verdict, form, note, links):
     proven = ", ".join(
         f'<a href="{pages.url(f"proofs.md#{pages.slug(where)}")}">'
-        f"{html.escape(words)}</a>"
+        f"{_breakable(words)}</a>"
         for words, where in links
     )
     return (
-        f'<tr id="{pages.slug(symbol)}"><td><code>{html.escape(symbol)}'
+        f'<tr id="{pages.slug(symbol)}"><td><code>{_breakable(symbol)}'
         f'</code></td><td><span class="verdict {_KINDS[verdict]}">{verdict}'
-        f"</span></td><td><code>{html.escape(form)}</code></td>"
+        f"</span></td><td><code>{_breakable(form)}</code></td>"
         f"<td>{pairs.marked_up(note)}</td><td>{proven}</td></tr>"
     )
 
