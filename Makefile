@@ -1,6 +1,8 @@
 # make check   set up, then prove that the versions agree
 # make test    set up, then run the whole test suite
 # make bench   set up, then time training steps beside TensorFlow 1 and others
+# make docs    set up, then build the guide into site/
+# make serve   set up, then show the guide at http://127.0.0.1:8000
 # All need Python 3.10 to 3.13, and pip and the network the first time.
 
 PYTHON ?= python3
@@ -9,7 +11,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test bench lint format record lock clean
+.PHONY: help setup check test bench docs serve lint format record lock clean
 
 help:
 	@sed -n 's/^# \(make \)/\1/p' Makefile
@@ -34,6 +36,13 @@ test: $(READY)
 bench: $(READY)
 	$(BIN)/python -m benchmarks.training_step
 
+# MkDocs 1 prints an advertisement of its successor unless told not to.
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+serve: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs serve
+
 lint: $(READY)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -48,8 +57,8 @@ record: $(READY)
 # After a change of dependencies in pyproject.toml.
 lock: $(READY)
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --extra dev --no-header \
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --extra dev --extra docs --no-header \
 	  --output-file requirements.txt pyproject.toml
 
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) build site *.egg-info

@@ -73,8 +73,8 @@ def blocks(source):
     return found
 
 
-def rows(section, region, versions):
-    """The rows of a region; an empty one parts two methods.
+def methods(section, region, versions):
+    """[(method name, its rows)] of a region; "" for what is in no method.
 
     Args:
         section: a record of `rnn_parity.sections`.
@@ -86,15 +86,23 @@ def rows(section, region, versions):
         for version in versions
     ]
     names = dict.fromkeys(name for column in columns for name in column)
-    made = []
-    for name in names:
-        if made:
-            made.append(Row((None,) * len(versions), True))
-        first, second, *others = [column.get(name, []) for column in columns]
-        made += _beside(
-            _paired(_without_ends(first), _without_ends(second)), others
-        )
-    return made
+    return [
+        (name, _rows([column.get(name, []) for column in columns]))
+        for name in names
+    ]
+
+
+def _rows(columns):
+    first, second, *others = map(_without_ends, columns)
+    return list(_beside(_paired(first, second), others))
+
+
+def hunks(rows):
+    """Rows in runs of what is the same and what is not: [(same, rows)]."""
+    return [
+        (same, list(run))
+        for same, run in itertools.groupby(rows, lambda row: row.same)
+    ]
 
 
 def _without_ends(lines):

@@ -43,8 +43,9 @@ def _region(_context, _option, value):
 def diff(section, regions, numpy, html):
     """Show SECTION in TensorFlow 1 and 2 side by side, region by region.
 
-    What differs is coloured; in a pipe it is marked: | for changed, < and >
-    for lines of one side only.
+    What differs is coloured and marked: | for changed, < and > for lines of
+    one side only. In a window too narrow for columns, what was there before
+    stands above what became of it.
 
     \b
     Examples:
@@ -57,9 +58,9 @@ def diff(section, regions, numpy, html):
     section = sections.find(section)
     versions = list(sections.IMPLEMENTATIONS[: 3 if numpy else 2])
     parts = [
-        (side_by_side.REGIONS[region], rows)
+        (side_by_side.REGIONS[region], methods)
         for region in regions
-        if (rows := side_by_side.rows(section, region, versions))
+        if (methods := side_by_side.methods(section, region, versions))
     ]
     if not parts:
         raise UserError(
@@ -73,82 +74,26 @@ def diff(section, regions, numpy, html):
         with files.atomic_write(html) as file:
             file.write(side_by_side_page.page(section, titles, parts))
         return
+    _print(titles, parts)
+
+
+def _print(titles, parts):
+    from rnn_parity import side_by_side_text
+
     console = options.console()
-    if console.is_terminal:
-        _print_coloured(console, titles, parts)
-    else:
-        for line in _plain(titles, parts):
-            click.echo(line)
+    if not console.is_terminal:
+        for line in side_by_side_text.in_columns(titles, parts):
+            click.echo("".join(text for text, _ in line))
+        return
+    width = console.width
+    layout = side_by_side_text.below
+    if side_by_side_text.columns_fit(len(titles), width):
+        layout = side_by_side_text.in_columns
+    for line in layout(titles, parts, width):
+        console.print(_text(line), no_wrap=True, crop=False)
 
 
-def _print_coloured(console, titles, parts):
-    from rich import box
-    from rich.table import Table
-
-    for heading, rows in parts:
-        table = Table(
-            title=heading,
-            title_justify="left",
-            title_style="bold",
-            box=box.SIMPLE_HEAD,
-            padding=(0, 1),
-            expand=True,
-        )
-        for title in titles:
-            table.add_column(title, overflow="fold", ratio=1)
-        for row in rows:
-            table.add_row(*_coloured(row))
-        console.print(table)
-
-
-def _coloured(row):
+def _text(line):
     from rich.text import Text
 
-    from rnn_parity.side_by_side import changes
-
-    first, second, *others = row.cells
-    if row.same:
-        return [Text(cell or "") for cell in row.cells]
-    pieces = [changes(first, second), changes(second, first)]
-    cells = []
-    for colour, parts in zip(("red", "green"), pieces, strict=True):
-        cells.append(
-            Text.assemble(
-                *(
-                    (piece, f"bold {colour}" if changed else colour)
-                    for piece, changed in parts
-                )
-            )
-        )
-    return [*cells, *(Text(cell or "", "cyan") for cell in others)]
-
-
-def _plain(titles, parts):
-    width = max(
-        len(cell or "")
-        for _, rows in parts
-        for row in rows
-        for cell in row.cells
-    )
-    yield _line(titles, " ", width)
-    for heading, rows in parts:
-        yield ""
-        yield f"--- {heading} ---"
-        yield ""
-        for row in rows:
-            yield _line([c or "" for c in row.cells], _mark(row), width)
-
-
-def _line(cells, mark, width):
-    first, second, *others = cells
-    line = f"{first:{width}} {mark} {second:{width}}"
-    for other in others:
-        line += f"   {other}"
-    return line.rstrip()
-
-
-def _mark(row):
-    if row.same:
-        return " "
-    first, second, *_ = row.cells
-    return "<" if second is None else ">" if first is None else "|"
+    return Text.assemble(*line)

@@ -1,0 +1,86 @@
+"""What a page can call."""
+
+import functools
+import re
+
+from latex2mathml import converter
+
+from docs_build import (
+    diagrams,
+    drift,
+    errors,
+    pairs,
+    proofs,
+    quiz,
+    speed,
+    symbols,
+    tables,
+    traps,
+    truncation,
+)
+from rnn_parity import sections, verdicts
+
+
+def for_page(slots):
+    """{name: function or value} for the template of one page."""
+    making = {
+        "agreement": tables.agreement,
+        "drift_chart": drift.chart,
+        "figure": diagrams.figure,
+        "messages": errors.table,
+        "numpy_backward": pairs.backward,
+        "other_proofs": symbols.other_proofs,
+        "pair": pairs.pair,
+        "program_table": symbols.program_table,
+        "proofs": proofs.listed,
+        "questions": quiz.questions,
+        "region": pairs.one_region,
+        "releases_table": drift.releases_table,
+        "speed_table": speed.table,
+        "test_source": proofs.source,
+        "traps": traps.of_section,
+        "truncation_chart": truncation.chart,
+        "unrolling": speed.unrolling,
+        "verdict_table": symbols.verdict_table,
+        "ways": speed.ways,
+    }
+    return {
+        **{n: functools.partial(f, slots) for n, f in making.items()},
+        "drift": drift,
+        "error": traps.error,
+        "first": speed.first,
+        "m": lambda latex: slots.inline(converter.convert(latex)),
+        "pays_after": speed.pays_after,
+        "tensorflow": errors.recorded()["tensorflow"],
+        "times": speed.times,
+        "title": lambda key: sections.SECTIONS[key].title,
+        "trap_count": traps.count(),
+        "truncation": truncation,
+        "us": speed.us,
+        "verdict_counts": symbols.counts(),
+        "verdict_total": len(verdicts.TABLE),
+        "way_times": speed.way_times,
+        "way_us": speed.way_us,
+    }
+
+
+def equations_filled(markdown, slots):
+    """Every fence of equations as MathML, which browsers know by now."""
+    return _FENCE.sub(
+        lambda found: slots.block(_equations(found[1])), markdown
+    )
+
+
+_FENCE = re.compile(r"^```equations\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+def _equations(latex):
+    made = "".join(
+        f'<div class="equation">{converter.convert(line, display="block")}'
+        "</div>"
+        for line in latex.splitlines()
+    )
+    return (
+        '<div class="equations" tabindex="0" role="group" '
+        f'aria-label="Equations">{made}</div>'
+    )

@@ -1,0 +1,341 @@
+"""The guide as its reader sees it: built, and opened in a browser."""
+
+import functools
+import http.server
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import threading
+import urllib.parse
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent
+CHROMIUM = next(
+    filter(
+        None,
+        map(shutil.which, ("chromium", "chromium-browser", "google-chrome")),
+    ),
+    None,
+)
+
+pytestmark = [
+    pytest.mark.xdist_group("site"),
+    pytest.mark.skipif(
+        CHROMIUM is None, reason="no chromium on this machine"
+    ),
+]
+pytest.importorskip("mkdocs", reason="the guide needs the docs extra")
+playwright = pytest.importorskip("playwright.sync_api")
+
+WIDE, NARROW = (1440, 900), (390, 844)
+
+
+def build(folder):
+    """`make docs`, into a folder."""
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "mkdocs", "build", "--strict"),
+            *("--site-dir", str(folder)),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("guide") / "site")
+
+
+@pytest.fixture(scope="session")
+def address(site):
+    """Where the site is served, as GitHub Pages would: below a folder."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    handler = functools.partial(Quiet, directory=site)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with playwright.sync_playwright() as engine:
+        browser = engine.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser, address):
+    """Opens a page of the site; it must behave until the test is over."""
+    contexts, complaints = [], []
+
+    def open_page(path="", size=WIDE, scheme="light"):
+        context = browser.new_context(
+            viewport={"width": size[0], "height": size[1]},
+            color_scheme=scheme,
+            permissions=["clipboard-read", "clipboard-write"],
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda said: complain(page, said))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", stays_here)
+        page.goto(address + path)
+        page.wait_for_load_state("load")
+        return page
+
+    def complain(page, said):
+        if said.type in ("error", "warning"):
+            complaints.append(f"{page.url}: {said.text}")
+
+    def stays_here(request):
+        local = request.url.startswith((address, "data:", "blob:"))
+        if not local:
+            complaints.append(f"leaves the machine: {request.url}")
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def pages_of(site):
+    """The address of every page, below the site's."""
+    return sorted(
+        "" if path.parent == site else f"{path.parent.relative_to(site)}/"
+        for path in site.rglob("index.html")
+    )
+
+
+_WHAT_IS_THERE = """() => ({
+  links: [...document.querySelectorAll('a[href]')].map((a) => a.href),
+  ids: [...document.querySelectorAll('[id]')].map((e) => e.id),
+  sources: [...document.querySelectorAll('[src]')].map((e) => e.src),
+  overflow: document.documentElement.scrollWidth - innerWidth,
+  empty: [...document.querySelectorAll('[data-slot]')].length,
+})"""
+
+
+def test_every_link_leads_somewhere_and_no_page_is_too_wide(
+    site, address, open_page
+):
+    page = open_page()
+    seen = {}
+    for path in pages_of(site):
+        page.goto(address + path)
+        seen[address + path] = page.evaluate(_WHAT_IS_THERE)
+        assert seen[address + path]["empty"] == 0
+    page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
+    for path in pages_of(site):
+        page.goto(address + path)
+        assert page.evaluate(_WHAT_IS_THERE)["overflow"] <= 0, path
+    assert len(seen) >= 20
+    for url, there in seen.items():
+        assert there["overflow"] <= 0, url
+        for link in there["links"]:
+            target, _, anchor = link.partition("#")
+            assert target in seen, f"{url} -> {link}"
+            anchor = urllib.parse.unquote(anchor)
+            assert anchor in ["", *seen[target]["ids"]], f"{url} -> {link}"
+
+
+def test_every_page_is_in_the_menu(site, open_page, address):
+    page = open_page()
+    menu = page.locator("nav.md-nav--primary a[href]")
+    links = menu.evaluate_all("all => all.map((a) => a.href)")
+    assert {link.partition("#")[0] for link in links} >= {
+        address + path for path in pages_of(site)
+    }
+
+
+# --- Side by side ---
+
+
+@pytest.mark.parametrize("key", [f"s{n}" for n in range(1, 8)])
+def test_the_pair_stands_side_by_side_where_there_is_room(open_page, key):
+    page = open_page(f"sections/{key}/")
+    hunks = page.locator(".sbs-hunk:not(.sbs-same)")
+    assert hunks.count() > 10
+    for place in range(0, hunks.count(), 5):
+        sides = hunks.nth(place).locator(".sbs-side")
+        left, right = (sides.nth(n).bounding_box() for n in (0, 1))
+        assert left["x"] + left["width"] <= right["x"]
+        assert left["y"] == right["y"]
+        assert min(left["width"], right["width"]) > 500
+    cut = page.evaluate(
+        "() => [...document.querySelectorAll('.sbs-line')].filter("
+        "(line) => line.scrollWidth > line.clientWidth + 1).length"
+    )
+    assert cut == 0
+
+
+@pytest.mark.parametrize("key", ["s1", "s6"])
+def test_on_a_telephone_the_pair_is_one_column(open_page, key):
+    page = open_page(f"sections/{key}/", NARROW)
+    same = page.locator(".sbs-hunk.sbs-same").first
+    assert same.locator(".sbs-side").nth(0).is_visible()
+    assert not same.locator(".sbs-side").nth(1).is_visible()
+    old = page.locator(".sbs-old").first.bounding_box()
+    new = page.locator(".sbs-new").first.bounding_box()
+    assert old["y"] + old["height"] <= new["y"] + 1
+    assert old["x"] + old["width"] <= NARROW[0]
+
+
+# --- What can be clicked ---
+
+
+@pytest.mark.parametrize(
+    ("words", "path"),
+    [
+        ("DropoutWrapper", "lookup/symbols/"),
+        ("has no attribute placeholder", "lookup/errors/"),
+        ("truncated", "chapters/truncated/"),
+    ],
+)
+def test_search_finds(open_page, words, path):
+    page = open_page()
+    page.keyboard.press("/")
+    page.keyboard.type(words)
+    found = page.locator(f".md-search-result__link[href*='{path}']").first
+    found.wait_for(timeout=10000)
+    found.click()
+    page.wait_for_url(f"**/{path}**")
+
+
+def test_dark_mode_is_remembered(open_page):
+    page = open_page("sections/s3/")
+    body = page.locator("body")
+    assert body.get_attribute("data-md-color-scheme") == "default"
+    light = background(page)
+    page.get_by_title("Switch to dark mode").click()
+    assert body.get_attribute("data-md-color-scheme") == "slate"
+    assert sum(background(page)) < sum(light) / 3
+    page.reload()
+    assert body.get_attribute("data-md-color-scheme") == "slate"
+    page.get_by_title("Switch to light mode").click()
+    assert body.get_attribute("data-md-color-scheme") == "default"
+
+
+def background(page):
+    colour = page.locator("body").evaluate(
+        "(body) => getComputedStyle(body).backgroundColor"
+    )
+    numbers = colour.partition("(")[2].rstrip(")").split(",")
+    return [float(number) for number in numbers[:3]]
+
+
+def test_the_systems_dark_mode_is_followed(open_page):
+    page = open_page(scheme="dark")
+    assert sum(background(page)) < 200
+
+
+def test_commands_are_copied(open_page):
+    page = open_page()
+    block = page.locator(".highlight").first
+    block.hover()
+    block.locator("button[title='Copy to clipboard'], .md-clipboard").click()
+    page.locator(".md-dialog--active").wait_for()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.strip() == "make check"
+
+
+def test_the_tensorflow_2_side_is_copied(open_page):
+    page = open_page("sections/s3/")
+    button = page.get_by_role("button", name="Copy TensorFlow 2").nth(2)
+    button.click()
+    page.get_by_role("button", name="Copied").wait_for()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    source = (ROOT / "tf2/s3_lstm.py").read_text()
+    lines = copied.strip("\n").splitlines()
+    assert len(lines) >= 4
+    indented = "\n".join(f"    {line}".rstrip() for line in lines)
+    assert indented in source
+
+
+def test_the_quiz_by_mouse(open_page):
+    page = open_page("quiz/")
+    forms = page.locator("form.quiz")
+    assert forms.count() == 13
+    first = forms.nth(0)
+    first.get_by_role("button", name="Check").click()
+    assert "Choose" in first.locator(".said").inner_text()
+    right = int(first.get_attribute("data-right"))
+    first.locator("label").nth((right + 1) % 3).click()
+    first.get_by_role("button", name="Check").click()
+    assert first.locator(".said").inner_text().startswith("No.")
+    assert not first.locator("details p").is_visible()
+    first.locator("label").nth(right).click()
+    first.get_by_role("button", name="Check").click()
+    assert first.locator(".said").inner_text() == "Right."
+    assert first.locator("details p").is_visible()
+    assert page.locator("#score").inner_text() == "1 of 13 right"
+
+
+def test_the_quiz_by_keyboard(open_page):
+    page = open_page("quiz/")
+    forms = page.locator("form.quiz")
+    for place in range(forms.count()):
+        form = forms.nth(place)
+        form.locator("input").first.focus()
+        page.keyboard.press("Space")
+        for _ in range(int(form.get_attribute("data-right"))):
+            page.keyboard.press("ArrowDown")
+        page.keyboard.press("Tab")
+        focused = page.evaluate("document.activeElement.textContent")
+        assert focused == "Check"
+        page.keyboard.press("Enter")
+        assert form.locator(".said").inner_text() == "Right."
+    total = forms.count()
+    score = page.locator("#score").inner_text()
+    assert score == f"{total} of {total} right"
+
+
+def test_an_answer_opens_without_answering(open_page):
+    page = open_page("quiz/")
+    page.locator("form.quiz summary").nth(4).focus()
+    page.keyboard.press("Enter")
+    assert page.locator("form.quiz details p").nth(4).is_visible()
+
+
+# --- For everybody ---
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_accessibility_checks_are_clean(site, address, open_page, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page = open_page(scheme=scheme)
+    found = []
+    for path in pages_of(site):
+        page.goto(address + path)
+        violations = axe.run(page).response["violations"]
+        found += [
+            f"{path or 'index'}: {each['id']}: {each['nodes'][0]['html']}"
+            for each in violations
+        ]
+    assert found == []
+
+
+# --- Never stale ---
+
+
+def test_built_again_it_is_the_same(site, tmp_path):
+    again = build(tmp_path / "again")
+    for path in sorted(again.rglob("*.html")):
+        name = path.relative_to(again)
+        assert path.read_text() == (site / name).read_text(), name
