@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from rnn_parity.commands.bench import bench
 from rnn_parity.commands.check import check
 from rnn_parity.commands.diff import diff
 from rnn_parity.commands.mistakes import mistakes
@@ -46,5 +47,5 @@ def cli():
     """
 
 
-for command in (check, diff, mistakes, run):
+for command in (bench, check, diff, mistakes, run):
     cli.add_command(command)

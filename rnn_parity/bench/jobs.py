@@ -1,6 +1,7 @@
 """What is computed, and which jobs make a preset."""
 
 import dataclasses
+import itertools
 
 from rnn_parity.errors import UserError
 
@@ -77,30 +78,32 @@ class Preset:
     static_xla_steps: int = 15
 
 
+def grid(steps, batches, widths, layers=(1,), **rest):
+    """A job for every combination."""
+    return tuple(
+        Job(t, b, h, n, **rest)
+        for t, b, h, n in itertools.product(steps, batches, widths, layers)
+    )
+
+
 # Where the goals are stated.
 LANDMARK = Job(steps=96, batch=64, width=256)
 
 _QUICK = (
-    Job(steps=15, batch=4, width=16),
-    Job(steps=60, batch=4, width=16),
-    Job(steps=15, batch=64, width=128),
+    *(Job(steps=t, batch=4, width=16) for t in (15, 60, 240)),
+    *grid((15,), (4, 64), (16, 128))[1:],
 )
 
 
 def _full():
     base = Job(steps=15, batch=16, width=64)
-    series = [base.replace(steps=t) for t in (15, 50, 100, 200, 500, 1000)]
-    grid = [
-        Job(steps=32, batch=b, width=h)
-        for b in (1, 8, 64, 256)
-        for h in (16, 64, 256, 512)
-    ]
-    others = [
+    return (
+        *(base.replace(steps=t) for t in (15, 50, 100, 200, 500, 1000)),
+        *grid((32,), (1, 8, 64, 256), (16, 64, 256, 512)),
         LANDMARK,
         base.replace(steps=50, layers=3),
         base.replace(steps=50, dtype="float64"),
-    ]
-    return tuple(series + grid + others)
+    )
 
 
 PRESETS = {
