@@ -86,7 +86,8 @@ class Contestant:
         total = 0.0
         for kind in self.kinds:
             once = min(self.ask(kind, 1) for _ in range(2))
-            self.calls[kind] = max(1, min(500, int(turn_seconds / once)))
+            calls = max(1, min(500, int(turn_seconds / once)))
+            self.calls[kind] = calls
             self.seconds[kind] = []
             total += once * self.calls[kind]
         return total

@@ -11,6 +11,7 @@ Each module has `build(job, data, **options)`, which gives an object with
     nodes()         how many nodes the training step's graph has, or None
 
 and, where the graph of "train" holds that of "forward", `one_graph = True`.
+Those that train many steps in one call have `run_many(count)` besides.
 
 All of them compute mean((outputs - target)^2) and take a step of gradient
 descent. Inputs, target and state are arguments.

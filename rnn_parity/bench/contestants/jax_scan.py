@@ -5,8 +5,12 @@ import functools
 import numpy as np
 
 
-def build(job, data, project_first):
-    return Scan(job, data, project_first)
+def build(job, data):
+    return Scan(job, data)
+
+
+def build_many(job, data):
+    return ManySteps(job, data)
 
 
 def _activate(jax, gates, c):
@@ -15,22 +19,13 @@ def _activate(jax, gates, c):
     return c, jax.nn.sigmoid(o) * jax.numpy.tanh(c)
 
 
-def _layer(jax, project_first, kernel, bias, series, state):
-    """One layer over [T, B, H]; inputs projected in the loop or before."""
-    units = len(bias) // 4
-    if project_first:
-        series = series @ kernel[:units] + bias
+def _layer(jax, kernel, bias, series, state):
+    """One layer over [T, B, H]."""
 
-        def step(state, z):
-            c, h = _activate(jax, z + state[1] @ kernel[units:], state[0])
-            return (c, h), h
-
-    else:
-
-        def step(state, x):
-            both = jax.numpy.concatenate([x, state[1]], 1)
-            c, h = _activate(jax, both @ kernel + bias, state[0])
-            return (c, h), h
+    def step(state, x):
+        both = jax.numpy.concatenate([x, state[1]], 1)
+        c, h = _activate(jax, both @ kernel + bias, state[0])
+        return (c, h), h
 
     return jax.lax.scan(step, (state[0], state[1]), series)[1]
 
@@ -38,7 +33,7 @@ def _layer(jax, project_first, kernel, bias, series, state):
 class Scan:
     one_graph = False
 
-    def __init__(self, job, data, project_first):
+    def __init__(self, job, data):
         import jax
 
         jax.config.update("jax_enable_x64", job.dtype == "float64")
@@ -46,7 +41,7 @@ class Scan:
         put = functools.partial(
             jax.device_put, device=jax.devices(platform)[0]
         )
-        self.jax, self.data, self.project_first = jax, data, project_first
+        self.jax, self.data = jax, data
         self.x, self.target, self.state = map(
             put, (data.x, data.target, data.state)
         )
@@ -56,10 +51,7 @@ class Scan:
     def _forward(self, params, x, state):
         series = x.swapaxes(0, 1)
         for layer, (kernel, bias) in enumerate(params):
-            series = _layer(
-                *(self.jax, self.project_first),
-                *(kernel, bias, series, state[layer]),
-            )
+            series = _layer(self.jax, kernel, bias, series, state[layer])
         return series.swapaxes(0, 1)
 
     def _train(self, params, x, target, state):
@@ -107,3 +99,36 @@ class Scan:
 
     def nodes(self):
         return None
+
+
+class ManySteps(Scan):
+    """Any number of training steps in one call, as an epoch has them."""
+
+    def prepare(self, kind):
+        if kind == "forward":
+            super().prepare(kind)
+            return
+        self.lowered = self.jax.jit(self._many, donate_argnums=0).lower(
+            self.params, self.x, self.target, self.state, 1
+        )
+
+    def _many(self, params, x, target, state, count):
+        def step(_done, carry):
+            return self._train(carry[0], x, target, state)
+
+        zero = self.jax.numpy.zeros([], x.dtype)
+        return self.jax.lax.fori_loop(0, count, step, (params, zero))
+
+    def run(self, kind):
+        if kind == "train":
+            self.run_many(1)
+        else:
+            super().run(kind)
+
+    def run_many(self, count):
+        if "train" not in self.compiled:
+            self.compiled["train"] = self.lowered.compile()
+        self.params, self.last = self.compiled["train"](
+            self.params, self.x, self.target, self.state, count
+        )
+        self.jax.block_until_ready(self.last)

@@ -9,6 +9,10 @@ def build(job, data, loop, xla):
     return Unrolled(job, data, loop, xla)
 
 
+def build_many(job, data, loop, xla):
+    return ManySteps(job, data, loop, xla)
+
+
 def build_layer(job, data, xla, use_cudnn="auto"):
     return Layers(job, data, xla, use_cudnn)
 
@@ -124,6 +128,34 @@ class Unrolled(_Functions):
 
         outputs, _ = unroll(self.cell, x, self._states(state), self.loop)
         return outputs
+
+
+class ManySteps(Unrolled):
+    """Any number of training steps in one call, as an epoch has them."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        sources = self.functions["train"][1]
+        train = self.tf.function(
+            self.train_steps, jit_compile=True, autograph=False
+        )
+        self.one = self.tf.constant(1)
+        self.functions["train"] = (train, [*sources, self.one])
+
+    def train_steps(self, x, target, state, count):
+        def step(done, _loss):
+            return done + 1, self.train_step(x, target, state)
+
+        zero = self.tf.zeros([], x.dtype)
+        return self.tf.while_loop(
+            lambda done, _loss: done < count, step, (0, zero)
+        )[1]
+
+    def run_many(self, count):
+        function, sources = self.functions["train"]
+        self.last = function(*sources[:-1], self.tf.constant(count))
+        if self.job.device == "gpu":
+            self.tf.test.experimental.sync_devices()
 
 
 class Layers(_Functions):
