@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from rnn_parity.commands.bench import bench
 from rnn_parity.commands.check import check
 from rnn_parity.commands.convert import convert
 from rnn_parity.commands.diff import diff
@@ -49,5 +50,6 @@ def cli():
     """
 
 
-for command in (check, convert, diff, export, inspect, mistakes, run):
+COMMANDS = (bench, check, convert, diff, export, inspect, mistakes, run)
+for command in COMMANDS:
     cli.add_command(command)

@@ -10,11 +10,18 @@ from rnn_parity.errors import UserError
 # time on one thread, one of 32 units 0.85, one of 128 units 1.1.
 _SMALL = 2**16
 
+XLA_ON_ONE_THREAD = ("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
+
 _ONE_THREAD = {
     "TF_NUM_INTRAOP_THREADS": "1",
     "TF_NUM_INTEROP_THREADS": "1",
-    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
+    **dict([XLA_ON_ONE_THREAD]),
 }
+
+
+def is_small(batch_size, state_size):
+    """Whether threads cost a step's products more than they give."""
+    return batch_size * state_size * state_size <= _SMALL
 
 
 def one_thread_if_small(config):
@@ -23,8 +30,8 @@ def one_thread_if_small(config):
     What the environment already says stays as it is. Does nothing once
     TensorFlow is imported: it reads these only then.
     """
-    product = config.batch_size * config.state_size * config.state_size
-    if product <= _SMALL and "tensorflow" not in sys.modules:
+    small = is_small(config.batch_size, config.state_size)
+    if small and "tensorflow" not in sys.modules:
         for name, value in _ONE_THREAD.items():
             os.environ.setdefault(name, value)
 

@@ -189,8 +189,12 @@ def _run_split(split, series, flat, unroll):
         projected, *valid = items
         z = projected + tf.matmul(state[0], kernel)
         output, new_state = activate(z, state, valid)
-        # One array to write to is faster than several.
-        return [tf.concat([output, z, *state], -1)], new_state
+        # One array to write to is faster than several. An output that is
+        # the state, as an LSTM's, is written once.
+        written = [output, z, *new_state]
+        if output is new_state[0]:
+            del written[2]
+        return [tf.concat(written, -1)], new_state
 
     def step_back(items, d_state):
         d_output, z, *rest = items
@@ -210,9 +214,11 @@ def _run_split(split, series, flat, unroll):
     @tf.custom_gradient
     def run(projected, kernel, *flat):
         (written,), last = _loop(step, [projected, *valid], flat, unroll)
-        widths = [part.shape[-1] for part in (projected, *flat)]
-        widths.insert(0, written.shape[-1] - sum(widths))
-        outputs, z, *states = tf.split(written, widths, axis=-1)
+        outputs, z, *after = _parted(written, projected, flat)
+        states = [
+            tf.concat([first[None], series[:-1]], 0)
+            for first, series in zip(flat, after, strict=True)
+        ]
 
         def gradients(d_outputs, *d_last):
             (d_z,), d_flat = _loop(
@@ -231,6 +237,17 @@ def _run_split(split, series, flat, unroll):
 
     outputs, *flat = run(split.project(inputs), kernel, *flat)
     return outputs, flat
+
+
+def _parted(written, projected, flat):
+    """What `step` wrote: outputs, z, and the state after every step."""
+    widths = [part.shape[-1] for part in (projected, *flat)]
+    left = written.shape[-1] - sum(widths)
+    if left:
+        return tf.split(written, [left, *widths], axis=-1)
+    widths.insert(0, widths.pop(1))
+    outputs, z, *others = tf.split(written, widths, axis=-1)
+    return [outputs, z, outputs, *others]
 
 
 def _rows(series):

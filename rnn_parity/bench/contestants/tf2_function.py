@@ -1,0 +1,188 @@
+"""TensorFlow 2: one `tf.function` a step, over `unroll` or Keras' layer."""
+
+import functools
+
+from rnn_parity import layouts
+
+
+def build(job, data, loop, xla):
+    return Unrolled(job, data, loop, xla)
+
+
+def build_many(job, data, loop, xla):
+    return ManySteps(job, data, loop, xla)
+
+
+def build_layer(job, data, xla, use_cudnn="auto"):
+    return Layers(job, data, xla, use_cudnn)
+
+
+class _Functions:
+    """A forward and a training function; subclasses say what is run."""
+
+    one_graph = False
+
+    def __init__(self, job, data, xla):
+        import keras
+
+        from rnn_parity.quiet import tf
+
+        self.tf, self.keras = tf, keras
+        self.job, self.data = job, data
+        device = "GPU:0" if job.device == "gpu" else "CPU:0"
+        with tf.device(device):
+            self.x = tf.constant(data.x)
+            self.target = tf.constant(data.target)
+            self.state = tf.constant(data.state)
+            self._declare()
+        function = functools.partial(
+            tf.function, jit_compile=xla, autograph=False
+        )
+        self.functions = {
+            "forward": (function(self.forward), [self.x, self.state]),
+            "train": (
+                function(self.train_step),
+                [self.x, self.target, self.state],
+            ),
+        }
+        self.traced = {}
+
+    def _states(self, state):
+        """[L, 2, B, H], c before h -> [h, c] per layer, as Keras has it."""
+        layers = [self.tf.unstack(layer) for layer in self.tf.unstack(state)]
+        return [[h, c] for c, h in layers]
+
+    def train_step(self, x, target, state):
+        tf = self.tf
+        with tf.GradientTape() as tape:
+            error = self.forward(x, state) - target
+            total_loss = tf.reduce_mean(tf.square(error))
+        variables = [v.value for v in self.variables]
+        gradients = tape.gradient(total_loss, variables)
+        for variable, gradient in zip(variables, gradients, strict=True):
+            variable.assign_sub(self.data.learning_rate * gradient)
+        return total_loss
+
+    def prepare(self, kind):
+        function, arguments = self.functions[kind]
+        self.traced[kind] = function.get_concrete_function(*arguments)
+
+    def run(self, kind):
+        function, arguments = self.functions[kind]
+        self.last = function(*arguments)
+        if self.job.device == "gpu":
+            self.tf.test.experimental.sync_devices()
+
+    def outputs(self):
+        return self.last.numpy()
+
+    def loss(self):
+        return float(self.last)
+
+    def _set_weights(self):
+        values = [
+            value
+            for layer in self.data.weights
+            for value in layouts.lstm_to_keras(*layer)
+        ]
+        for variable, value in zip(self.variables, values, strict=True):
+            variable.assign(value)
+
+    def weights(self):
+        values = iter([variable.numpy() for variable in self.variables])
+        return [
+            layouts.lstm_from_keras(kernel, next(values), next(values))
+            for kernel in values
+        ]
+
+    def nodes(self):
+        definition = self.traced["train"].graph.as_graph_def()
+        functions = definition.library.function
+        return len(definition.node) + sum(
+            len(function.node_def) for function in functions
+        )
+
+
+class Unrolled(_Functions):
+    """This project's `unroll` over Keras cells."""
+
+    def __init__(self, job, data, loop, xla):
+        self.loop = loop
+        super().__init__(job, data, xla)
+
+    def _declare(self):
+        cells = [
+            self.keras.layers.LSTMCell(self.job.width, dtype=self.job.dtype)
+            for _ in range(self.job.layers)
+        ]
+        for cell in cells:
+            cell.build((None, self.job.width))
+        self.cell = self.keras.layers.StackedRNNCells(
+            cells, dtype=self.job.dtype
+        )
+        self.variables = [v for cell in cells for v in cell.weights]
+        self._set_weights()
+
+    def forward(self, x, state):
+        from tf2.unroll import unroll
+
+        outputs, _ = unroll(self.cell, x, self._states(state), self.loop)
+        return outputs
+
+
+class ManySteps(Unrolled):
+    """Any number of training steps in one call, as an epoch has them."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        sources = self.functions["train"][1]
+        train = self.tf.function(
+            self.train_steps, jit_compile=True, autograph=False
+        )
+        self.one = self.tf.constant(1)
+        self.functions["train"] = (train, [*sources, self.one])
+
+    def train_steps(self, x, target, state, count):
+        def step(done, _loss):
+            return done + 1, self.train_step(x, target, state)
+
+        zero = self.tf.zeros([], x.dtype)
+        return self.tf.while_loop(
+            lambda done, _loss: done < count, step, (0, zero)
+        )[1]
+
+    def run_many(self, count):
+        function, sources = self.functions["train"]
+        self.last = function(*sources[:-1], self.tf.constant(count))
+        if self.job.device == "gpu":
+            self.tf.test.experimental.sync_devices()
+
+
+class Layers(_Functions):
+    """Keras' own LSTM layer, as most people call it."""
+
+    def __init__(self, job, data, xla, use_cudnn):
+        self.use_cudnn = use_cudnn
+        super().__init__(job, data, xla)
+
+    def _declare(self):
+        self.layers = [
+            self.keras.layers.LSTM(
+                self.job.width,
+                return_sequences=True,
+                use_cudnn=self.use_cudnn,
+                dtype=self.job.dtype,
+            )
+            for _ in range(self.job.layers)
+        ]
+        for layer in self.layers:
+            layer.build((None, None, self.job.width))
+        self.variables = [v for layer in self.layers for v in layer.weights]
+        self.variables = [v for v in self.variables if v.trainable]
+        self._set_weights()
+
+    def forward(self, x, state):
+        states = self._states(state)
+        for layer, layer_state in zip(self.layers, states, strict=True):
+            x = layer(x, initial_state=layer_state)
+        return x

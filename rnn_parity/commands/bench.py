@@ -1,0 +1,193 @@
+"""`rnn-parity bench`."""
+
+import dataclasses
+import pathlib
+
+import click
+
+from rnn_parity.commands import options
+from rnn_parity.errors import UserError
+
+NAME = "unrolling"
+
+
+def _sizes(_context, option, value):
+    """ "15,60" -> (15, 60)."""
+    if value is None:
+        return None
+    sizes = value.split(",")
+    if not all(size.isdecimal() and int(size) for size in sizes):
+        raise UserError(
+            f"--{option.name} is {value!r}; it must be whole numbers, such "
+            "as 15,60"
+        )
+    return tuple(map(int, sizes))
+
+
+def _size_option(name, meaning):
+    return click.option(
+        f"--{name}", callback=_sizes, metavar="N,N,...", help=meaning
+    )
+
+
+@click.command()
+@click.option(
+    "--preset",
+    metavar="NAME",
+    help="quick (under 3 minutes on two cores), full, or tf-rnn-test (the "
+    "grids of TensorFlow's own rnn_test.py). [quick]",
+)
+@click.option(
+    "--device",
+    type=click.Choice(["cpu", "gpu"]),
+    default="cpu",
+    help="Where to compute. [cpu]",
+)
+@click.option(
+    "--out",
+    "folder",
+    type=click.Path(),
+    metavar="DIR",
+    help="Write unrolling.json, unrolling.md and the plots there.",
+)
+@click.option(
+    "--strategy",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="Only this one; may be repeated.",
+)
+@_size_option("steps", "Instead of the preset's jobs: these T.")
+@_size_option("batch", "With --steps: these batch sizes. [16]")
+@_size_option("width", "With --steps: these widths. [64]")
+@_size_option("layers", "With --steps: these numbers of layers. [1]")
+@click.option(
+    "--dtype",
+    type=click.Choice(["float32", "float64"]),
+    default="float32",
+    help="With --steps. [float32]",
+)
+@click.option(
+    "--compare",
+    nargs=2,
+    type=click.Path(),
+    metavar="A.json B.json",
+    help="Measure nothing; set two runs side by side.",
+)
+def bench(preset, device, folder, names, compare, **sizes):
+    """Time static, dynamic, partial and fused loops against one another.
+
+    Each strategy runs in a process of its own, is held against the NumPy
+    version before it is timed, and takes turns with the others.
+
+    \b
+    Examples:
+      rnn-parity bench --out results
+      rnn-parity bench --preset full --out results
+      rnn-parity bench --steps 15,60,240 --batch 8 --width 32
+      rnn-parity bench --compare old/unrolling.json new/unrolling.json
+    """
+    if compare:
+        return _compare(*compare)
+    preset, jobs = _preset(preset, device, sizes)
+    from rnn_parity.bench import contest
+
+    chosen = _strategies(names or jobs.names)
+    folder = _folder(folder)
+    about = contest.probe(device)
+    made = _measure(preset, jobs, chosen, about)
+    _show(made)
+    if folder:
+        _write(made, folder)
+    return options.OK
+
+
+def _compare(first, second):
+    from rnn_parity.bench import compare, results
+
+    table = compare.table(results.read(first), results.read(second))
+    options.console().print(table.rich())
+    return options.OK
+
+
+def _preset(name, device, sizes):
+    """The preset's name and record, with the jobs that were asked for."""
+    from rnn_parity.bench import jobs
+
+    preset = jobs.find(name or "quick", device)
+    dtype = sizes.pop("dtype")
+    if sizes["steps"] is None:
+        given = [option for option, value in sizes.items() if value]
+        if given:
+            raise UserError(f"--{given[0]} goes with --steps")
+        return name or "quick", preset
+    if name:
+        raise UserError("--steps replaces the preset; leave --preset away")
+    own = jobs.grid(
+        sizes["steps"],
+        sizes["batch"] or (16,),
+        sizes["width"] or (64,),
+        sizes["layers"] or (1,),
+        dtype=dtype,
+        device=device,
+    )
+    return "own sizes", dataclasses.replace(preset, jobs=own)
+
+
+def _strategies(names):
+    from rnn_parity.bench import strategies
+
+    if names is None:
+        return list(strategies.STRATEGIES.values())
+    return strategies.choose(names)
+
+
+def _folder(folder):
+    """The folder to write to, made if need be; tried before the work."""
+    from rnn_parity import files
+
+    if folder is None:
+        return None
+    folder = pathlib.Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make {folder}: {error.strerror}") from None
+    files.must_be_writable(folder / f"{NAME}.json")
+    return folder
+
+
+def _measure(name, preset, chosen, about):
+    from rnn_parity import progress
+    from rnn_parity.bench import contest, results
+
+    held = {}
+    total = len(preset.jobs) * len(chosen)
+    with progress.steps(total, "timing") as advance:
+        for job in preset.jobs:
+            held[job] = contest.hold(job, chosen, preset, advance)
+    return results.document(name, about, held)
+
+
+def _show(made):
+    from rnn_parity.bench import results, tables
+
+    asked = results.Results(made)
+    console = options.console()
+    console.print(tables.about(asked))
+    for table in tables.summary(asked):
+        console.print(table.rich())
+
+
+def _write(made, folder):
+    from rnn_parity import files
+    from rnn_parity.bench import plots, results, tables
+
+    asked = results.Results(made)
+    paths = [folder / f"{NAME}.json", folder / f"{NAME}.md"]
+    results.write(paths[0], made)
+    with files.atomic_write(paths[1]) as file:
+        file.write(tables.markdown(asked))
+    paths += plots.write(asked, folder, NAME)
+    for path in paths:
+        click.echo(f"wrote {path}")
