@@ -1,6 +1,7 @@
 """What a page can call."""
 
 import functools
+import json
 import re
 
 from latex2mathml import converter
@@ -18,7 +19,8 @@ from docs_build import (
     traps,
     truncation,
 )
-from rnn_parity import sections, verdicts
+from recorded import record_all
+from rnn_parity import sections, tolerances, verdicts
 
 
 def for_page(slots):
@@ -46,11 +48,15 @@ def for_page(slots):
     }
     return {
         **{n: functools.partial(f, slots) for n, f in making.items()},
+        "cell_tolerance": lambda dtype: (
+            f"{tolerances.CELLS[dtype].allowed:.0e}"
+        ),
         "drift": drift,
         "error": traps.error,
         "first": speed.first,
         "m": lambda latex: slots.inline(converter.convert(latex)),
         "pays_after": speed.pays_after,
+        "restored_count": _restored(),
         "tensorflow": errors.recorded()["tensorflow"],
         "times": speed.times,
         "title": lambda key: sections.SECTIONS[key].title,
@@ -62,6 +68,12 @@ def for_page(slots):
         "way_times": speed.way_times,
         "way_us": speed.way_us,
     }
+
+
+def _restored():
+    """How many exports the genuine release has restored."""
+    told = json.loads(record_all.RESTORED.read_text("utf-8"))
+    return len(told["restored"])
 
 
 def equations_filled(markdown, slots):
