@@ -581,11 +581,52 @@ def test_a_wrong_read_out_is_refused(monkeypatch):
     ],
 )
 def test_the_next_updates_are_tensorflow_1s(name, make):
-    """Two updates from the same slots with the same random gradients."""
     momentum = 0.9 if name == "moving_averages" else None
     found = rnn_parity.convert_checkpoint(
         FOLDER / name, learning_rate=0.01, momentum=momentum
     )
+    assert_the_next_updates(found, make)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda v1: v1.train.AdadeltaOptimizer(0.01),
+        lambda v1: v1.train.RMSPropOptimizer(0.01, centered=True),
+        lambda v1: v1.train.AdamOptimizer(0.01),
+    ],
+    ids=["Adadelta", "centered RMSProp", "Adam"],
+)
+def test_the_next_updates_of_a_session_of_today(make, tmp_path):
+    """Three updates in a compat.v1 session, then two in either."""
+    random = np.random.default_rng(8)
+    shapes = {"rnn/lstm_cell/kernel": (8, 20), "rnn/lstm_cell/bias": (20,)}
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        pairs = [
+            (
+                random.standard_normal(shape).astype("float32"),
+                v1.get_variable(
+                    name,
+                    initializer=random.standard_normal(shape).astype("f"),
+                ),
+            )
+            for name, shape in shapes.items()
+        ]
+        step = make(v1).apply_gradients(
+            [(tf.constant(gradient), v) for gradient, v in pairs]
+        )
+        session.run(v1.global_variables_initializer())
+        for _ in range(3):
+            session.run(step)
+        v1.train.Saver().save(session, str(tmp_path / "model.ckpt"))
+    found = rnn_parity.convert_checkpoint(tmp_path, learning_rate=0.01)
+    assert found.model.optimizer is not None
+    assert_the_next_updates(found, make)
+
+
+def assert_the_next_updates(found, make):
+    """Two updates from the same slots with the same random gradients."""
     random = np.random.default_rng(9)
     variables = {
         variable: random.standard_normal(
