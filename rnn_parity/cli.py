@@ -5,6 +5,7 @@ import sys
 import click
 
 from rnn_parity.commands.check import check
+from rnn_parity.commands.diagnose import diagnose
 from rnn_parity.commands.diff import diff
 from rnn_parity.commands.mistakes import mistakes
 from rnn_parity.commands.options import INTERRUPTED, MISUSE, OK
@@ -46,5 +47,5 @@ def cli():
     """
 
 
-for command in (check, diff, mistakes, run):
+for command in (check, diagnose, diff, mistakes, run):
     cli.add_command(command)
