@@ -512,7 +512,7 @@ def _fit(computed, given, scale, reading=""):
     if computed.shape != given.shape:
         return Fit(np.inf, np.inf, reading)
     error = ladder.error_of(computed, given)
-    return Fit(error, error / scale, reading)
+    return Fit(error, float(error / scale), reading)
 
 
 def _numbers(port, outputs, final_state):
