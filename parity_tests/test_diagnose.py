@@ -5,6 +5,7 @@ numpy_ref nor the search's own.
 """
 
 import itertools
+import json
 import re
 
 import numpy as np
@@ -18,6 +19,7 @@ from ports import (
     UNITS,
     Random,
     converted,
+    flat,
     gru_step,
     hard_2,
     hard_3,
@@ -37,9 +39,11 @@ from rnn_parity.checkpoints import reader
 from rnn_parity.checkpoints.diagnose import (
     AS_IT_IS,
     EXPLAINED,
+    UNEXPLAINED,
     diagnose,
 )
 from rnn_parity.checkpoints.port_mistakes import catalogue
+from rnn_parity.errors import UserError
 
 FOLDER = recorded.FOLDER / "checkpoints"
 ONE = "rnn/lstm_cell"
@@ -602,10 +606,6 @@ def gru_both():
     return case.found({"rnn/gru_cell": w}, outputs, state=state)
 
 
-def summed_and_ignored():
-    return two_ways(np.add, port=without_lengths, lengths=None)
-
-
 def plain_rnn():
     case = Case()
     w = {
@@ -616,14 +616,6 @@ def plain_rnn():
     outputs, _ = loop(rnn_step(no_bias(w), activation=relu), case.x, (h,))
     scopes = {"rnn/basic_rnn_cell": w}
     return case.found(scopes, outputs, state=h)
-
-
-def both_of(*names):
-    return sorted(
-        name
-        for name in CASES
-        if any(name.startswith(beginning) for beginning in names)
-    )
 
 
 @pytest.mark.parametrize(
@@ -718,3 +710,220 @@ def test_several_mistakes_are_found_back(made, names):
     assert len(found) == len(names)
     for name, beginning in zip(found, sorted(names), strict=True):
         assert name.startswith(beginning)
+
+
+def test_a_mistake_in_one_layer_alone_is_found_back():
+    case = Case()
+    ws = [case.random.lstm(), case.random.lstm(UNITS, 4)]
+    state = case.state(UNITS, UNITS), case.state(4, 4)
+    steps = lstm_step(ws[0]), lstm_step(ws[1], forget_bias=0.0)
+    outputs, _ = loop(stacked(*steps), case.x, state)
+    scopes = {LAYER.format(at): w for at, w in enumerate(ws)}
+    (name,) = the_one(case.found(scopes, outputs, state=state))
+    assert name == f"forget_bias missing, in {LAYER.format(1)} alone"
+
+
+# --- No mistake, or none of these ---
+
+
+@pytest.mark.parametrize("shape", [(ROWS, STEPS, UNITS), (ROWS, UNITS)])
+@pytest.mark.parametrize("seed", range(3))
+def test_random_numbers_are_not_explained(shape, seed):
+    case = Case(seed)
+    w, state = case.random.lstm(), case.state(UNITS, UNITS)
+    numbers = case.random(*shape, scale=0.3)
+    found = case.found({ONE: w}, numbers, state=state, lengths=LENGTHS)
+    assert found.verdict == UNEXPLAINED
+    assert found.closest.fit.error > 0.01
+    assert "no mistake of the catalogue" in next(found.lines())
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["stacked_lstm", "bidirectional_lengths", "cudnn_gru", "layer_norm"],
+)
+def test_genuine_numbers_match_as_they_are(name):
+    truth = json.loads((FOLDER / name / "truth.json").read_text("utf-8"))
+    arrays = recorded.read(FOLDER / name / "truth.npz")
+
+    def nested(*whats):
+        keys = [
+            key for what in whats for key in arrays if f"rnn/{what}/" in key
+        ]
+        return [arrays[key] for key in keys]
+
+    outputs = arrays["rnn/outputs"]
+    if truth["runs"]["rnn"]["loop"] == "bidirectional_dynamic_rnn":
+        both = outputs, arrays["rnn/outputs_bw"]
+        outputs = np.concatenate(both, -1)
+    given = {
+        "state": nested("state", "state_bw"),
+        "final_state": nested("final", "final_bw"),
+        "lengths": arrays["rnn/lengths"],
+    }
+    path = FOLDER / name / "model.ckpt"
+    found = diagnose(path, arrays["rnn/inputs"], outputs, **given)
+    assert found.verdict == AS_IT_IS
+    assert found.without.error < 1e-6
+    wrong = diagnose(path, arrays["rnn/inputs"], outputs[..., ::-1], **given)
+    assert wrong.verdict == UNEXPLAINED
+
+
+def test_what_cannot_be_told_apart_is_said():
+    case = Case()
+    w = case.random.lstm()
+    outputs, (c, h) = loop(
+        lstm_step(w), case.x, (np.zeros((ROWS, UNITS)),) * 2
+    )
+    found = case.found({ONE: w}, outputs)
+    assert found.verdict == AS_IT_IS
+    assert any("initial state" in name for name in found.silent)
+    ignored = case.found({ONE: w}, None, final_state=(c, h), lengths=LENGTHS)
+    names = [explanation.name for explanation in ignored.explanations]
+    assert len(names) == 2
+    assert "equally well" in list(ignored.lines())[-1]
+
+
+@pytest.mark.parametrize("reading", ["the last valid step", "the last step"])
+def test_the_last_output_is_enough(reading):
+    case = Case()
+    w, state = case.random.lstm(), case.state(UNITS, UNITS)
+    outputs, (_, h) = loop(
+        lstm_step(w, forget_bias=0.0), case.x, state, LENGTHS, hold=True
+    )
+    if reading == "the last step":
+        last = outputs[:, -1]
+    else:
+        last = np.where(LENGTHS[:, None] > 0, h, 0)
+    found = case.found({ONE: w}, last, state=state, lengths=LENGTHS)
+    assert the_one(found) == ["forget_bias missing"]
+    assert found.explanations[0].fit.reading == reading
+
+
+def test_states_come_in_any_form():
+    case = Case()
+    ws = [case.random.lstm(), case.random.lstm(UNITS, 4)]
+    state = case.state(UNITS, UNITS), case.state(4, 4)
+    steps = map(lstm_step, ws)
+    outputs, _ = loop(stacked(*steps), case.x, state)
+    scopes = {LAYER.format(at): w for at, w in enumerate(ws)}
+    (c0, h0), (c1, h1) = state
+    for form in (
+        state,
+        flat(state),
+        np.concatenate(flat(state), 1),
+        {"h0": h0, "h1": h1, "c0": c0, "c1": c1},
+        {"1_h": h1, "1_c": c1, "0_h": h0, "0_c": c0},
+    ):
+        found = case.found(scopes, outputs, state=form)
+        assert found.verdict == AS_IT_IS
+
+
+# --- Wrong input, and the command ---
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        ({"x": np.zeros((2, 3))}, "takes [batch, time, 3]"),
+        ({"x": np.full((2, 4, 3), np.nan)}, "24 of 24 numbers are NaN"),
+        ({"x": np.zeros((2, 0, 3))}, "there is nothing in them"),
+        ({"x": np.array([["a"]])}, "no array of numbers"),
+        ({"y": np.zeros((ROWS, STEPS, 9))}, "they are to be [6, 7, 5]"),
+        ({"y": None}, "give the outputs or the final state"),
+        ({"lengths": [1, 2]}, "so they are [6]"),
+        ({"lengths": [1, 2, 3, 4, 5, 99]}, "whole numbers from 0 to 7"),
+        ({"state": np.zeros((ROWS, 2))}, "it is to be [6, 5], [6, 5]"),
+        ({"activation": "tahn"}, "did you mean tanh?"),
+        ({"proj_clip": float("nan")}, "give a finite number"),
+        ({"residual": ["rnn/lstm_cel"]}, "did you mean rnn/lstm_cell?"),
+        ({"residual": [ONE]}, "3 inputs and 5 outputs"),
+        ({"stack": "rn"}, "there is no stack 'rn'"),
+        ({"averages": True}, "has no averages"),
+    ],
+)
+def test_wrong_input_is_one_line(given, line):
+    case = Case()
+    case.x = given.pop("x", case.x)
+    outputs = given.pop("y", np.zeros((ROWS, STEPS, UNITS)))
+    with pytest.raises(UserError) as error:
+        case.found({ONE: case.random.lstm()}, outputs, **given)
+    assert line in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.fixture
+def files(tmp_path):
+    """A port without the forget bias, as files."""
+    case = Case()
+    w, state = case.random.lstm(), case.state(UNITS, UNITS)
+    outputs, _ = loop(lstm_step(w, forget_bias=0.0), case.x, state)
+    stored = {f"{ONE}/{name}": array for name, array in w.items()}
+    np.savez(tmp_path / "w.npz", **stored)
+    np.save(tmp_path / "x.npy", case.x)
+    np.save(tmp_path / "y.npy", outputs)
+    np.save(tmp_path / "random.npy", case.random(*outputs.shape))
+    np.savez(tmp_path / "s.npz", h=state[1], c=state[0])
+    data = {"inputs": case.x, "outputs": outputs}
+    data |= {"state/0": state[0], "state/1": state[1]}
+    np.savez(tmp_path / "data.npz", **data)
+    objects = np.array([{}, 1], dtype=object)
+    np.save(tmp_path / "objects.npy", objects, allow_pickle=True)
+    (tmp_path / "text.npy").write_text("no array", "utf-8")
+    return tmp_path
+
+
+X_Y_S = ("--inputs", "x.npy", "--outputs", "y.npy", "--state", "s.npz")
+NO_TENSORFLOW = "import sys; sys.modules['tensorflow'] = None"
+
+
+@pytest.mark.parametrize("given", [X_Y_S, ("--data", "data.npz")])
+def test_the_command_names_the_mistake(run_cli, files, given):
+    done = run_cli(
+        "diagnose", "w.npz", *given, before=NO_TENSORFLOW, cwd=files
+    )
+    assert done.returncode == 0, done.stderr
+    assert "matches with forget_bias missing (max error " in done.stdout
+    assert "to mend it: " in done.stdout
+
+
+def test_the_command_says_as_it_is_and_that_nothing_explains(run_cli, files):
+    done = run_cli(
+        "diagnose", "w.npz", *X_Y_S, "--forget-bias", "0", cwd=files
+    )
+    assert done.returncode == 0, done.stderr
+    assert "matches as it is (max error " in done.stdout
+    given = ("--inputs", "x.npy", "--outputs", "random.npy")
+    done = run_cli("diagnose", "w.npz", *given, cwd=files)
+    assert done.returncode == 1, done.stderr
+    assert "no mistake of the catalogue explains" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("w.npz",), "give --inputs X.npy"),
+        (("w.npz", "--inputs", "x.npy"), "give what your port computed"),
+        (("w.npz", "--inputs", "no.npy"), "there is no file no.npy"),
+        (("w.npz", "--inputs", "."), "cannot read .: Is a directory"),
+        (("w.npz", "--inputs", "text.npy"), "cannot read text.npy"),
+        (("w.npz", "--inputs", "objects.npy"), "Python objects"),
+        (("w.npz", "--inputs", "data.npz"), "holds 4 arrays"),
+        (("w.npz", "--data", "w.npz"), "it may hold inputs"),
+        (("w.npz", "--data", "x.npy"), "x.npy is no .npz file"),
+        (("w.npz", "--data", "data.npz", *X_Y_S[:2]), "leave out --inputs"),
+        (("w.npz", *X_Y_S, "--cell", "LSTM"), "say SCOPE=KIND"),
+        (("gone.npz", *X_Y_S), "there is no file gone.npz"),
+    ],
+)
+def test_misuse_is_one_line(files, arguments, line, monkeypatch, capsys):
+    from rnn_parity.cli import main
+
+    monkeypatch.chdir(files)
+    with pytest.raises(SystemExit) as error:
+        main(["diagnose", *arguments])
+    assert error.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("rnn-parity: error: ")
+    assert said.count("\n") == 1
+    assert line in said

@@ -4,9 +4,9 @@
     print(*found.lines(), sep="\\n")
 
 The stack in the checkpoint is run in NumPy as TensorFlow 1 runs it, then with
-every mistake of `port_mistakes`, singly, in single layers and in pairs. What
-reproduces the numbers is the explanation. Needs TensorFlow only to read a
-checkpoint that is no `.npz` file.
+every mistake of `port_mistakes`, singly, in single layers, in pairs and, the
+usual ones, in threes. What reproduces the numbers is the explanation. Needs
+TensorFlow only to read a checkpoint that is no `.npz` file.
 """
 
 import contextlib
@@ -80,7 +80,7 @@ class Diagnosis:
         closest: the Explanation that comes nearest, where nothing explains
             the numbers; None if no mistake gives their shape.
         silent: names of mistakes that would change nothing on these data.
-        tried: how many single mistakes and pairs were tried.
+        tried: how many single mistakes, pairs and threes were tried.
         notes: lines about what was assumed.
     """
 
@@ -91,7 +91,7 @@ class Diagnosis:
     explanations: tuple = ()
     closest: Explanation | None = None
     silent: tuple = ()
-    tried: tuple = (0, 0)
+    tried: tuple = (0, 0, 0)
     notes: tuple = ()
 
     def lines(self):
@@ -128,11 +128,11 @@ class Diagnosis:
             )
 
     def _unexplained(self):
-        single, pairs = self.tried
+        single, pairs, threes = self.tried
         yield (
             f"no mistake of the catalogue explains the numbers: {single} "
-            f"single ones and {pairs} pairs tried (max error without any "
-            f"{self.without.error:.2g})"
+            f"single ones, {pairs} pairs and {threes} threes tried (max "
+            f"error without any {self.without.error:.2g})"
         )
         if self.closest is None:
             return
@@ -149,7 +149,7 @@ class Diagnosis:
                 "that is no explanation; look at what the catalogue cannot "
                 "know: weights of another checkpoint or layer, inputs "
                 "prepared otherwise, dropout left on, options the cell was "
-                "made with, more than two mistakes"
+                "made with, more mistakes at once"
             )
 
 
@@ -554,7 +554,7 @@ class _Search:
         self.few = numbers.rows(_FEW_ROWS)
         self.tolerance = numbers.tolerance
         self.singles, self.alone = [], {}
-        self.count = self.pairs_tried = 0
+        self.counts = [0, 0, 0]
 
     def run(self, pairs):
         self.without = self.numbers.fit(self.right.run())
@@ -569,7 +569,7 @@ class _Search:
             explained = self.best(tried, self.explains)
         if not explained and pairs:
             both = self.in_pairs()
-            explained = self.best(both, self.pair_explains)
+            explained = self.best(both, self.together_explain)
             tried += both
         if explained:
             return self.told(EXPLAINED, explanations=explained)
@@ -583,13 +583,12 @@ class _Search:
                 f"there are only {self.numbers.count} numbers to go by; "
                 "more rows or steps would make it sure",
             )
-        singles = self.count - self.pairs_tried
         return Diagnosis(
             verdict,
             None,
             self.without,
             self.tolerance,
-            tried=(singles, self.pairs_tried),
+            tried=tuple(self.counts),
             notes=notes,
             **found,
         )
@@ -608,7 +607,7 @@ class _Search:
 
     def tried(self, port, *mistakes):
         """The `Explanation`; of a few rows, where these rule it out."""
-        self.count += 1
+        self.counts[len(mistakes) - 1] += 1
         apart = not any(mistake.mixes_rows for mistake in mistakes)
         if apart and len(self.right.inputs) > _FEW_ROWS and self.rows_alone():
             rough = self.few.fit(port.rows(_FEW_ROWS).run())
@@ -625,9 +624,7 @@ class _Search:
         """The same, of all rows."""
         if explanation is None or not np.isfinite(explanation.fit.error):
             return None
-        port = self.right
-        for mistake in explanation.mistakes:
-            port = mistake.applied(port)
+        port = self.with_all(explanation.mistakes)
         return dataclasses.replace(
             explanation, fit=self.numbers.fit(port.run())
         )
@@ -700,29 +697,41 @@ class _Search:
         return tried
 
     def in_pairs(self):
-        """Every two that combine and that show on these data."""
+        """Every two that combine, and every three of the usual ones."""
         right = self.right.rows(_FEW_ROWS).run()
-        shown = [
-            found
+        self.alone = {
+            found.mistakes[0]: found.fit
             for found in self.singles
             if found.mistakes[0].paired
             and self.shows(found.mistakes[0], right)
-        ]
-        self.alone = {found.mistakes[0]: found.fit for found in shown}
-        pairs = [
-            (one, other)
-            for one, other in itertools.combinations(self.alone, 2)
-            if not set(one.touches) & set(other.touches)
-        ]
-        tried, before = [], self.count
-        with self.watch(len(pairs), "trying pairs") as advance:
-            for one, other in pairs:
-                port = other.applied(one.applied(self.right) or self.right)
-                if port is not None:
-                    tried.append(self.tried(port, one, other))
-                advance(f"{one.name}, and {other.name}")
-        self.pairs_tried = self.count - before
+        }
+        pairs = combined(self.alone, 2)
+        tried = self.together(pairs, "trying pairs")
+        if not self.best(tried, self.together_explain):
+            usual = [mistake for mistake in self.alone if mistake.usual]
+            threes = combined(usual, 3)
+            tried += self.together(threes, "trying threes")
         return tried
+
+    def together(self, groups, title):
+        """The `Explanation` of every group of mistakes that applies."""
+        tried = []
+        with self.watch(len(groups), title) as advance:
+            for mistakes in groups:
+                port = self.with_all(mistakes)
+                if port is not None:
+                    tried.append(self.tried(port, *mistakes))
+                advance(", and ".join(mistake.name for mistake in mistakes))
+        return tried
+
+    def with_all(self, mistakes):
+        """The port with all of them, or None where they do not combine."""
+        port = self.right
+        for mistake in mistakes:
+            port = mistake.applied(port)
+            if port is None:
+                return None
+        return port
 
     def shows(self, mistake, right):
         """Whether a mistake changes what is compared, of a few rows."""
@@ -731,6 +740,16 @@ class _Search:
         wrong = mistake.applied(self.right).rows(_FEW_ROWS)
         return self.numbers.differ(wrong.run(), right)
 
-    def pair_explains(self, explanation):
+    def together_explain(self, explanation):
         alone = [self.alone[mistake] for mistake in explanation.mistakes]
         return self.far_below(explanation.fit, [self.without, *alone])
+
+
+def combined(mistakes, size):
+    """Every `size` mistakes that touch nothing in common."""
+    return [
+        group
+        for group in itertools.combinations(mistakes, size)
+        if len({what for one in group for what in one.touches})
+        == sum(len(one.touches) for one in group)
+    ]

@@ -27,6 +27,8 @@ class Mistake:
         of_layer: Layer -> Layer with it, or None where it does not apply.
         of_port: Port -> Port or None, for what is not of a single layer.
         paired: whether it is also tried together with another.
+        usual: whether also with two others: what comes of itself where a
+            plain Keras layer is given the arrays as they are.
         mixes_rows: whether one row's numbers depend on other rows.
     """
 
@@ -36,6 +38,7 @@ class Mistake:
     of_layer: Callable | None = None
     of_port: Callable | None = None
     paired: bool = True
+    usual: bool = False
     mixes_rows: bool = False
 
     def applied(self, port):
@@ -83,8 +86,8 @@ def catalogue():
     """Every mistake; of two, the one before goes into a port first."""
     return (
         *_WEIGHTS[:1],  # whose arrays the others change
-        *_FORGET_BIAS,
         *_gate_orders(),
+        *_FORGET_BIAS,
         *_KERNELS,
         *_STATES,
         *_LENGTHS,
@@ -151,8 +154,20 @@ _FOLD = (
     "not in the stored bias: add it to f's part of the bias, exactly once"
 )
 _FORGET_BIAS = (
-    Mistake("forget_bias missing", _FOLD, ("forget",), _without_forget_bias),
-    Mistake("forget_bias added twice", _FOLD, ("forget",), _twice),
+    Mistake(
+        "forget_bias missing",
+        _FOLD,
+        ("forget",),
+        _without_forget_bias,
+        usual=True,
+    ),
+    Mistake(
+        "forget_bias added twice",
+        _FOLD,
+        ("forget",),
+        _twice,
+        usual=True,
+    ),
     Mistake(
         "a forget_bias of 1 added to a cell that has none",
         "cuDNN's cells, and those made with forget_bias=0, add nothing: "
@@ -173,6 +188,7 @@ _FORGET_BIAS = (
             "quarter, in Keras' order i, f, c, o the second",
             ("forget", "bias"),
             _on_gate(gate),
+            usual=gate == "j",
         )
         for gate in "jio"
     ),
@@ -245,6 +261,7 @@ def _gate_orders():
             ("gates",),
             _read_as(order),
             paired=order in ("ifjo", "iofj"),
+            usual=order == "ifjo",
         )
     yield Mistake(
         "the GRU's r and u exchanged",
@@ -252,6 +269,7 @@ def _gate_orders():
         "(which is u), r, h",
         ("gates",),
         _read_as("ur"),
+        usual=True,
     )
     yield Mistake(
         "the UGRNN's gate and candidate exchanged",
@@ -448,6 +466,7 @@ _STATES = (
         _C_H,
         ("initial state",),
         of_port=_swapped_at_start,
+        usual=True,
     ),
     Mistake(
         "c and h exchanged in the final state",
@@ -460,6 +479,7 @@ _STATES = (
         "hand the initial state on (initial_state= in Keras)",
         ("initial state",),
         of_port=_from_zero,
+        usual=True,
     ),
 )
 
@@ -481,12 +501,14 @@ _LENGTHS = (
         "a mask, and zero_output_for_mask=True",
         ("past outputs", "past state"),
         of_port=_ignored,
+        usual=True,
     ),
     Mistake(
         "the last output repeated past the end",
         "TensorFlow 1 puts out 0 there: zero_output_for_mask=True in Keras",
         ("past outputs",),
         of_port=_past_end(past_outputs="repeated"),
+        usual=True,
     ),
     Mistake(
         "the state not held past the end",
@@ -550,6 +572,7 @@ _ACTIVATIONS = (
             "recurrent_activation='sigmoid' in Keras",
             ("sigmoid",),
             _sigmoid(function),
+            usual=True,
         )
         for which, function in (
             ("Keras 1 and 2 (0.2 x + 0.5)", hard_sigmoid_of_keras_2),
@@ -591,6 +614,7 @@ _GRU = (
         _AFTER,
         ("reset",),
         _reset("after", "GRUCell"),
+        usual=True,
     ),
     Mistake(
         "GRU with reset_after=True, its bias inside the reset",
@@ -860,6 +884,7 @@ _DIRECTIONS = (
         "go_backwards=True in Keras",
         ("backward", "turned back"),
         of_port=_two_ways(backward_order="forward"),
+        usual=True,
     ),
     Mistake(
         "the backward direction reversed without regard to the lengths",
@@ -878,12 +903,14 @@ _DIRECTIONS = (
         "reverse the outputs of a layer with go_backwards=True again",
         ("turned back",),
         of_port=_two_ways(turned_back=False),
+        usual=True,
     ),
     Mistake(
         "forward and backward exchanged in the concatenation",
         _CONCAT,
         ("merge",),
         of_port=_merged("exchanged"),
+        usual=True,
     ),
     Mistake(
         "forward and backward exchanged in every layer's concatenation",
@@ -945,6 +972,7 @@ _AXES = (
         ("axes",),
         of_port=lambda port: port.changed(time_major=True),
         mixes_rows=True,
+        usual=True,
     ),
 )
 

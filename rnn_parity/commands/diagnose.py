@@ -107,9 +107,9 @@ def diagnose(
 
     Runs the cells in a TensorFlow 1 checkpoint (a prefix, a folder or an
     .npz file) as TensorFlow 1 would, in NumPy, then with every mistake of a
-    catalogue, singly, in single layers and in pairs. Exits with 0 if a
-    mistake explains your numbers or they match as they are, 1 if nothing
-    does, 2 for misuse.
+    catalogue, singly, in single layers, in pairs and, the usual ones, in
+    threes. Exits with 0 if a mistake explains your numbers or they match as
+    they are, 1 if nothing does, 2 for misuse.
 
     \b
     Examples:
