@@ -7,6 +7,7 @@ import click
 from rnn_parity.commands.bench import bench
 from rnn_parity.commands.check import check
 from rnn_parity.commands.convert import convert
+from rnn_parity.commands.diagnose import diagnose
 from rnn_parity.commands.diff import diff
 from rnn_parity.commands.export import export
 from rnn_parity.commands.inspect import inspect
@@ -50,6 +51,16 @@ def cli():
     """
 
 
-COMMANDS = (bench, check, convert, diff, export, inspect, mistakes, run)
+COMMANDS = (
+    bench,
+    check,
+    convert,
+    diagnose,
+    diff,
+    export,
+    inspect,
+    mistakes,
+    run,
+)
 for command in COMMANDS:
     cli.add_command(command)

@@ -1,0 +1,237 @@
+"""`rnn-parity diagnose`."""
+
+import click
+
+from rnn_parity.commands import options
+from rnn_parity.errors import UserError
+
+
+def _answers(_context, _option, values):
+    """("SCOPE=KIND", ...) -> {scope: kind}."""
+    found = {}
+    for value in values:
+        scope, equals, kind = value.rpartition("=")
+        if not (scope and equals and kind):
+            raise UserError(f"--cell {value}: say SCOPE=KIND")
+        found[scope] = kind
+    return found
+
+
+@click.command()
+@click.argument("checkpoint", type=click.Path())
+@click.option(
+    "--inputs",
+    type=click.Path(),
+    metavar="X.npy",
+    help="What your port was given, [batch, time, features].",
+)
+@click.option(
+    "--outputs",
+    type=click.Path(),
+    metavar="Y.npy",
+    help="What it computed: all outputs [batch, time, O], or the last "
+    "[batch, O].",
+)
+@click.option(
+    "--final-state",
+    type=click.Path(),
+    metavar="F.npz",
+    help="The final state it computed, as for --state.",
+)
+@click.option(
+    "--lengths",
+    type=click.Path(),
+    metavar="L.npy",
+    help="TensorFlow 1's sequence_length, [batch].",
+)
+@click.option(
+    "--state",
+    type=click.Path(),
+    metavar="S.npz",
+    help="The initial state: arrays [batch, units], c before h, the lowest "
+    "layer first, forward before backward; or one array of them all, as "
+    ".npy. Zeros by default.",
+)
+@click.option(
+    "--data",
+    type=click.Path(),
+    metavar="FILE.npz",
+    help="All of these in one file, as inputs, outputs, lengths, state and "
+    "final_state (or state/0, state/1, ...).",
+)
+@click.option(
+    "--stack",
+    metavar="NAME",
+    help="Which cells, where the checkpoint has several stacks.",
+)
+@click.option(
+    "--forget-bias",
+    type=float,
+    metavar="F",
+    help="What the TensorFlow 1 cells were made with; 1 by default.",
+)
+@click.option(
+    "--activation",
+    metavar="A",
+    help="Theirs: tanh (the default), relu, sigmoid or linear.",
+)
+@click.option(
+    "--cell-clip", type=float, metavar="C", help="Theirs; none by default."
+)
+@click.option(
+    "--proj-clip", type=float, metavar="C", help="Theirs; none by default."
+)
+@click.option(
+    "--residual",
+    multiple=True,
+    metavar="SCOPE",
+    help="A cell inside a ResidualWrapper. Repeatable.",
+)
+@click.option(
+    "--averages",
+    is_flag=True,
+    help="The moving averages are meant, not the weights.",
+)
+@click.option(
+    "--cell",
+    "cells",
+    multiple=True,
+    callback=_answers,
+    metavar="SCOPE=KIND",
+    help="Which kind of cell SCOPE is, such as LSTMCell. Repeatable.",
+)
+def diagnose(
+    checkpoint, inputs, outputs, final_state, lengths, state, data, **told
+):
+    """Say which mistake explains what your port of CHECKPOINT computed.
+
+    Runs the cells in a TensorFlow 1 checkpoint (a prefix, a folder or an
+    .npz file) as TensorFlow 1 would, in NumPy, then with every mistake of a
+    catalogue, singly, in single layers, in pairs and, the usual ones, in
+    threes. Exits with 0 if a mistake explains your numbers or they match as
+    they are, 1 if nothing does, 2 for misuse.
+
+    \b
+    Examples:
+      rnn-parity diagnose model.ckpt-1000 --inputs x.npy --outputs y.npy
+      rnn-parity diagnose run/ --data port.npz --forget-bias 0
+      rnn-parity diagnose weights.npz --inputs x.npy --outputs last.npy
+          --lengths l.npy --state s.npz --stack decoder/rnn
+    """
+    from rnn_parity import progress
+    from rnn_parity.checkpoints import diagnose as search
+
+    given = _given(
+        data,
+        inputs=inputs,
+        outputs=outputs,
+        final_state=final_state,
+        lengths=lengths,
+        state=state,
+    )
+    found = search.diagnose(checkpoint, **given, **told, watch=progress.steps)
+    _print(found)
+    if found.verdict == search.UNEXPLAINED:
+        return options.DIFFERENT
+    return options.OK
+
+
+def _print(found):
+    layers = ", ".join(
+        f"{cell.kind.name} ({cell.sizes.inputs} inputs, "
+        f"{cell.sizes.units} units)"
+        for cell in found.stack.cells
+    )
+    click.echo(f"{found.stack.name}, {found.stack.form}: {layers}")
+    for note in found.notes:
+        click.echo(f"note: {note}")
+    for line in found.lines():
+        click.echo(line)
+
+
+# --- Files ---
+
+
+def _given(data, **paths):
+    """{what: array, or {name: array}} of all that is given."""
+    given = _members(data, list(paths)) if data else {}
+    for what, path in paths.items():
+        if path is None:
+            continue
+        if what in given:
+            option = what.replace("_", "-")
+            raise UserError(f"{what} is in {data} too; leave out --{option}")
+        given[what] = _read(path, several="state" in what)
+    if "inputs" not in given:
+        raise UserError("give --inputs X.npy, or --data with inputs in it")
+    if not {"outputs", "final_state"} & set(given):
+        raise UserError(
+            "give what your port computed: --outputs Y.npy or --final-state"
+        )
+    return given
+
+
+def _members(path, known):
+    """The members of an .npz file, states with their parts together."""
+    arrays = _read(path, several=True)
+    if not isinstance(arrays, dict):
+        raise UserError(f"{path} is no .npz file; name its array by --inputs")
+    found = {}
+    for name, array in arrays.items():
+        if name in known:
+            found[name] = array
+            continue
+        # The longest first: final_state/0 is no state.
+        what = next(
+            (
+                what
+                for what in ("final_state", "state")
+                if name.startswith(what)
+            ),
+            None,
+        )
+        if what is None:
+            raise UserError(
+                f"{path} holds {name!r}; it may hold {', '.join(known)}"
+            )
+        found.setdefault(what, {})
+        if not isinstance(found[what], dict):
+            raise UserError(f"{path} holds both {what} and {name}")
+        found[what][name] = array
+    return found
+
+
+def _read(path, several=False):
+    """An array of an .npy file; of an .npz file {name: array}."""
+    import zipfile
+
+    import numpy as np
+
+    try:
+        found = np.load(path, allow_pickle=False)
+        if isinstance(found, np.ndarray):
+            return found
+        with found:
+            arrays = {name: found[name] for name in found.files}
+    except FileNotFoundError:
+        raise UserError(f"there is no file {path}") from None
+    except OSError as error:
+        reason = error.strerror or "it is cut off or no .npy file"
+        raise UserError(f"cannot read {path}: {reason}") from None
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        if "allow_pickle=False" in str(error) and "Object" in str(error):
+            raise UserError(
+                f"{path} holds Python objects, not numbers; save it again "
+                "with one shape for all"
+            ) from None
+        raise UserError(
+            f"cannot read {path}: it is damaged or no file of numpy.save"
+        ) from None
+    if several:
+        return arrays
+    if len(arrays) == 1:
+        return next(iter(arrays.values()))
+    raise UserError(
+        f"{path} holds {len(arrays)} arrays ({', '.join(arrays)}); give one "
+        "as .npy, or them all as --data"
+    )
