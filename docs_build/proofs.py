@@ -68,17 +68,20 @@ def listed(slots):
     """Every case: what it proves, by how much, and how to run it."""
     rows = {}
     for row in verdicts.TABLE:
-        for case, test in zip(row.cases, row.tests, strict=True):
-            rows.setdefault(case, []).append((row, test))
+        for case in row.cases:
+            rows.setdefault(case, []).extend(
+                (row, test)
+                for test in row.tests
+                if test.endswith(f"[{case}]")
+            )
     return slots.block(
         "".join(_case(case, of_case) for case, of_case in rows.items())
     )
 
 
 def _case(case, rows):
-    symbols = "; ".join(
-        f"<code>{html.escape(row.symbol)}</code>" for row, _ in rows
-    )
+    named = dict.fromkeys(row.symbol for row, _ in rows)
+    symbols = "; ".join(f"<code>{html.escape(s)}</code>" for s in named)
     errors = recorded()[case]
     commands = {
         f'.venv/bin/pytest "{test.removesuffix("]")}-{dtype}]"'

@@ -198,12 +198,16 @@ def verdict_table(slots, kind):
             _full(row.symbol),
             row.verdict,
             row.keras,
-            row.note,
+            row.note + _ours(row),
             [(case, proofs.anchor(case)) for case in row.cases],
         )
         for row in getattr(verdicts, kind)
     )
     return slots.block(_table(kind.capitalize(), rows))
+
+
+def _ours(row):
+    return f"; `tf2.tf1_cells.{row.own}` has it" if row.own else ""
 
 
 def _full(symbol):

@@ -24,6 +24,7 @@ class Verdict:
         keras: what to write in Keras 3, or the nearest there is.
         note: what to look out for, or why it cannot be.
         cases: names in `recorded/cells_tf1.15.5.npz`.
+        own: the class of `tf2.tf1_cells` that has it, where Keras has none.
     """
 
     symbol: str
@@ -31,14 +32,21 @@ class Verdict:
     keras: str
     note: str
     cases: tuple
+    own: str = ""
 
     @property
     def tests(self):
         """The tests that prove it, as pytest names them, without dtype."""
         same = self.verdict in (EQUAL, WITH_ARGUMENTS)
-        name = "keras_computes_the_same" if same else "plain_keras_differs"
+        names = ["keras_computes_the_same" if same else "plain_keras_differs"]
+        if self.own:
+            names.append("a_class_of_ours_computes_the_same")
         file = "parity_tests/test_verdicts.py"
-        return tuple(f"{file}::test_{name}[{case}]" for case in self.cases)
+        return tuple(
+            f"{file}::test_{name}[{case}]"
+            for name in names
+            for case in self.cases
+        )
 
 
 _LSTM = "gates i, j, f, o become i, f, j, o; the forget bias joins the bias"
@@ -102,6 +110,7 @@ CELLS = (
         "LSTMCell(units), without w_f_diag, w_i_diag, w_o_diag",
         "Keras' gates do not see the cell state",
         ("LSTMCell peepholes", "MultiRNNCell peepholes"),
+        "TF1LSTMCell",
     ),
     Verdict(
         "nn.rnn_cell.LSTMCell(num_proj=...)",
@@ -109,6 +118,7 @@ CELLS = (
         "none holds kernels [I + P, 4 H] and [H, P]",
         "c and h differ in size",
         ("LSTMCell projection", "LSTMCell all", "LSTMCell concatenated"),
+        "TF1LSTMCell",
     ),
     Verdict(
         "nn.rnn_cell.LSTMCell(cell_clip=...)",
@@ -116,6 +126,7 @@ CELLS = (
         "LSTMCell(units), without the clip",
         "the clip leaves no trace in a checkpoint",
         ("LSTMCell clip",),
+        "TF1LSTMCell",
     ),
     Verdict(
         "contrib.rnn.LSTMBlockCell",
@@ -130,6 +141,7 @@ CELLS = (
         "LSTMCell(units), without peepholes and clip",
         "as with LSTMCell",
         ("LSTMBlockCell peepholes",),
+        "TF1LSTMCell",
     ),
     Verdict(
         "contrib.rnn.GRUBlockCell",
@@ -151,6 +163,7 @@ CELLS = (
         "LSTMCell(units), without gains and shifts",
         "normalises each gate and the cell state, and has no bias",
         ("LayerNormBasicLSTMCell",),
+        "TF1LSTMCell",
     ),
     Verdict(
         "contrib.rnn.LayerNormBasicLSTMCell(layer_norm=False)",
@@ -207,7 +220,7 @@ CELLS = (
         "contrib.rnn.GLSTMCell(num_proj=...)",
         OWN_CLASS,
         "none holds kernels [I + P, 4 H] and [H, P]",
-        "c and h differ in size",
+        "c and h differ in size; no class for it is here",
         ("GLSTMCell projection",),
     ),
     Verdict(
@@ -219,6 +232,7 @@ CELLS = (
             "CoupledInputForgetGateLSTMCell",
             "CoupledInputForgetGateLSTMCell all",
         ),
+        "CoupledLSTMCell",
     ),
     Verdict(
         "contrib.rnn.IntersectionRNNCell",
@@ -226,6 +240,7 @@ CELLS = (
         _NONE,
         "its kernel has the shape of an LSTMCell's",
         ("IntersectionRNNCell",),
+        "IntersectionRNNCell",
     ),
     Verdict(
         "contrib.rnn.SRUCell",
@@ -233,6 +248,7 @@ CELLS = (
         _NONE,
         "its kernel multiplies the input alone",
         ("SRUCell",),
+        "SRUCell",
     ),
     Verdict(
         "contrib.rnn.UGRNNCell",
@@ -240,6 +256,7 @@ CELLS = (
         _NONE,
         "one gate between keeping and computing",
         ("UGRNNCell",),
+        "UGRNNCell",
     ),
     Verdict(
         "contrib.rnn.NASCell",
@@ -247,6 +264,7 @@ CELLS = (
         _NONE,
         "eight parts, found by a search",
         ("NASCell", "NASCell all"),
+        "NASCell",
     ),
 )
 
@@ -291,7 +309,8 @@ WRAPPERS = (
         "nn.rnn_cell.DropoutWrapper(state_keep_prob=...)",
         OWN_CLASS,
         "none that drops h at every step anew",
-        "recurrent_dropout= keeps one mask, and leaves the final state whole",
+        "recurrent_dropout= keeps one mask, and leaves the final state "
+        "whole; no class for it is here",
         ("DropoutWrapper state",),
     ),
     Verdict(
@@ -445,6 +464,7 @@ LOOPS = (
         "LSTM(units), without peepholes and clip",
         "as with LSTMCell",
         ("LSTMBlockFusedCell peepholes",),
+        "TF1LSTMCell",
     ),
     Verdict(
         "contrib.rnn.TimeReversedFusedRNN",
