@@ -87,8 +87,8 @@ def _case(case, rows):
         if dtype == max(errors)
     }
     return (
-        f'<section class="proof" id="{anchor(case)}">'
-        f"<h3>{html.escape(case)}</h3><p>{symbols}. {_sizes(errors)}</p>"
+        f'<section class="proof"><h3 id="{anchor(case)}">'
+        f"{html.escape(case)}</h3><p>{symbols}. {_sizes(errors)}</p>"
         + "".join(pairs.shell(command) for command in sorted(commands))
         + "</section>"
     )
