@@ -7,7 +7,6 @@ docs/data/proofs.json. A test measures some of them again.
 """
 
 import html
-import inspect
 import json
 import pathlib
 import sys
@@ -113,7 +112,7 @@ def source(slots, *names):
         for node in ast.parse(text).body
         if isinstance(node, ast.FunctionDef)
     }
-    code = "\n\n\n".join(inspect.cleandoc(found[name]) for name in names)
+    code = "\n\n\n".join(found[name] for name in names)
     return slots.block(pairs.code(code))
 
 
