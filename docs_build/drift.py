@@ -7,6 +7,7 @@ import numpy as np
 
 import recorded
 import rnn_parity
+from docs_build import measured
 from docs_build.svg import Drawing
 from docs_build.traps import in_words
 from rnn_parity import Config, data, sections
@@ -14,7 +15,7 @@ from rnn_parity.config import DTYPES
 from rnn_parity.training import stream
 
 STEPS = 600
-_CURVES = {
+CURVES = {
     ("s1", "float32"): "b",
     ("s3", "float32"): "a",
     ("s1", "float64"): "b",
@@ -44,7 +45,6 @@ def worst_step(key, dtype):
     return int(between(key, dtype).argmax()) + 1
 
 
-@functools.cache
 def nudged(key, dtype):
     """|change of the loss| where one weight is one unit in the last place
     larger: NumPy, the tutorial's job, the first steps of an epoch."""
@@ -69,7 +69,7 @@ def nudged(key, dtype):
 
 def nudge(key, dtype):
     """The largest change of the loss, in words."""
-    return in_words(nudged(key, dtype).max())
+    return in_words(measured.result(nudged, key, dtype).max())
 
 
 def releases_table(slots):
@@ -122,16 +122,19 @@ def chart(slots, caption):
         drawing.words(x, top + height + 20, step, "quiet", 12)
     drawing.words(left + width / 2, top + height + 42, "step", "quiet", 12)
     ends = {}
-    for key, dtype in _CURVES:
-        points = [place(*point) for point in _smooth(nudged(key, dtype))]
+    for key, dtype in CURVES:
+        points = [
+            place(*point)
+            for point in _smooth(measured.result(nudged, key, dtype))
+        ]
         line = " L ".join(f"{x:.1f} {y:.1f}" for x, y in points)
         dashed = dtype == "float64"
-        drawing.path(f"M {line}", _CURVES[key, dtype], dashed, arrow=False)
+        drawing.path(f"M {line}", CURVES[key, dtype], dashed, arrow=False)
         ends[key, dtype] = points[-1][1]
     for (key, dtype), y in _apart(ends).items():
         place_of_label = left + width + 8, y + 4
         words = f"{key} {dtype}"
-        colour = _CURVES[key, dtype]
+        colour = CURVES[key, dtype]
         drawing.words(*place_of_label, words, colour, 12, "start")
     return slots.block(
         '<figure class="drawn"><div tabindex="0" role="group" '

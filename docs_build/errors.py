@@ -362,8 +362,8 @@ def _row(trap, message):
     from docs_build.pages import url
 
     return (
-        f'<section class="message" id="{trap.name}">'
-        f"<h3>{html.escape(message)}</h3>"
+        f'<section class="message"><h2 id="{trap.name}">'
+        f"{html.escape(message)}</h2>"
         f"<p><strong>Cause.</strong> {pairs.marked_up(trap.cause)}<br>"
         f"<strong>Cure.</strong> {pairs.marked_up(trap.cure)} "
         f'<a href="{url(trap.page)}">More</a></p>'

@@ -21,6 +21,23 @@ from docs_build import (
 )
 from recorded import record_all
 from rnn_parity import sections, tolerances, verdicts
+from rnn_parity.config import DTYPES
+
+
+def measurements():
+    """What pages will ask `docs_build.measured` for; the longest first."""
+    keys = list(sections.SECTIONS)
+    return [
+        *((drift.nudged, *curve) for curve in drift.CURVES),
+        *((traps.measure, key) for key in reversed(keys)),
+        *(
+            (tables.worst_errors, key, dtype, of_releases)
+            for key in keys
+            for dtype in DTYPES
+            for of_releases in (False, True)
+            if not (of_releases and sections.SECTIONS[key].masks)
+        ),
+    ]
 
 
 def for_page(slots):

@@ -62,7 +62,7 @@ def _why(key, name, rows):
     if all(row.same for row in rows):
         same = f"<code>{name}</code> is the same in both."
         return f'<p class="sbs-why">{same}</p>'
-    shown = f"<code>{name}</code> " if name else ""
+    shown = f"<code>{name}</code>: " if name else ""
     reason = marked_up(reasons.find(key, name))
     return f'<p class="sbs-why">{shown}{reason}</p>'
 

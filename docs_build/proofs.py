@@ -7,7 +7,6 @@ docs/data/proofs.json. A test measures some of them again.
 """
 
 import html
-import inspect
 import json
 import pathlib
 import sys
@@ -90,8 +89,8 @@ def _case(case, rows):
         if dtype == max(errors)
     }
     return (
-        f'<section class="proof" id="{anchor(case)}">'
-        f"<h3>{html.escape(case)}</h3><p>{symbols}. {_sizes(errors)}</p>"
+        f'<section class="proof"><h3 id="{anchor(case)}">'
+        f"{html.escape(case)}</h3><p>{symbols}. {_sizes(errors)}</p>"
         + "".join(pairs.shell(command) for command in sorted(commands))
         + "</section>"
     )
@@ -116,7 +115,7 @@ def source(slots, *names):
         for node in ast.parse(text).body
         if isinstance(node, ast.FunctionDef)
     }
-    code = "\n\n\n".join(inspect.cleandoc(found[name]) for name in names)
+    code = "\n\n\n".join(found[name] for name in names)
     return slots.block(pairs.code(code))
 
 

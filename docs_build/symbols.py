@@ -269,8 +269,8 @@ def other_proofs(slots):
     """The tests behind PROGRAM, with the command for each."""
     return slots.block(
         "".join(
-            f'<section class="proof" id="{pages.slug(test)}">'
-            f"<h3>{html.escape(_name(test))}</h3>"
+            f'<section class="proof"><h3 id="{pages.slug(test)}">'
+            f"{html.escape(_name(test))}</h3>"
             f"{pairs.shell(f'.venv/bin/pytest {test}')}</section>"
             for test in tests()
         )

@@ -1,16 +1,15 @@
 """How closely versions and releases agree."""
 
-import functools
 import itertools
 
 import recorded
+from docs_build import measured
 from docs_build.traps import in_words
 from rnn_parity import cases, check, ladder, sections, tolerances
 from rnn_parity.config import DTYPES
 
 
-@functools.cache
-def _worst(key, dtype, of_releases):
+def worst_errors(key, dtype, of_releases):
     """{rung: largest error}, both cases, computed now.
 
     Of NumPy against every recorded release, or of the releases against one
@@ -66,8 +65,12 @@ def agreement(slots, key):
             row = tolerances.find(section, rung, dtype)
             releases = "masks differ"
             if not section.masks:
-                releases = in_words(_worst(key, dtype, True)[rung])
-            ours = in_words(_worst(key, dtype, False)[rung])
+                releases = in_words(
+                    measured.result(worst_errors, key, dtype, True)[rung]
+                )
+            ours = in_words(
+                measured.result(worst_errors, key, dtype, False)[rung]
+            )
             for cell in (ours, releases, in_words(row.allowed)):
                 rows += f'<td class="number">{cell}</td>'
         rows += "</tr>"

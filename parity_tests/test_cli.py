@@ -177,6 +177,11 @@ def test_mistakes_are_listed_with_their_sizes(run_cli):
     assert "The last output is repeated" in done.stdout
 
 
+def test_brackets_of_a_mistake_are_printed(run_cli):
+    done = run_cli("mistakes", "--section", "s4", before=NO_TENSORFLOW)
+    assert "[cell] * n" in done.stdout
+
+
 WITH_PROCESSES = ("check", "--section", "s1", "--jobs", "2")
 
 

@@ -190,9 +190,9 @@ def test_questions_have_one_right_answer_each():
 
 
 def test_a_broken_link_fails_the_build(tmp_path):
-    for name in ("docs_build", "benchmarks"):
+    for name in ("docs_build", "benchmarks", "parity_tests"):
         shutil.copytree(ROOT / name, tmp_path / name)
-    (tmp_path / "docs").mkdir()
+    shutil.copytree(ROOT / "docs/data", tmp_path / "docs/data")
     (tmp_path / "docs/index.md").write_text("[gone](nowhere.md)\n")
     settings = (ROOT / "mkdocs.yml").read_text()
     settings = settings.partition("\nnav:")[0].partition("\nwatch:")[0]

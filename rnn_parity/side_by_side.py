@@ -38,9 +38,9 @@ class Row:
 
 
 def path(section, version):
-    """Where a version of a section stands."""
-    module = f"{version}.{section.module}"
-    return pathlib.Path(importlib.util.find_spec(module).origin)
+    """Where a version of a section stands; imports no TensorFlow."""
+    package = pathlib.Path(importlib.util.find_spec(version).origin)
+    return package.with_name(f"{section.module}.py")
 
 
 def blocks(source):

@@ -45,3 +45,16 @@ function startQuiz() {
 }
 
 startQuiz();
+
+// What the theme leaves unnamed, for those who hear the page.
+function nameLandmarks() {
+  document.querySelector(".md-search")?.setAttribute("aria-label", "Search");
+  document.querySelectorAll("nav.md-code__nav").forEach((tools, place) => {
+    tools.setAttribute("aria-label", `Code ${place + 1}`);
+  });
+}
+
+nameLandmarks();
+new MutationObserver(nameLandmarks).observe(document.body, {
+  childList: true, subtree: true,
+});

@@ -51,6 +51,7 @@ def _where(mistake, section_keys):
 
 def _mistakes_table(rows):
     from rich import box
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=box.SIMPLE, padding=(0, 1), show_lines=False)
@@ -67,7 +68,7 @@ def _mistakes_table(rows):
     for row in rows:
         mistake = row[0].mistake
         table.add_row(
-            f"{mistake.name}\n[dim]{mistake.explanation}[/]",
+            f"{mistake.name}\n[dim]{escape(mistake.explanation)}[/]",
             _span(mistake.sections),
             mistake.rung,
             *map(_error_cell, row),
