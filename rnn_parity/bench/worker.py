@@ -42,8 +42,8 @@ class _Worker:
         if strategy.one_thread:
             _one_thread_if_small(job)
         _import(strategy, job)
-        _forget_peak()
-        self.started_at = _memory("VmRSS")
+        forget_peak()
+        self.started_at = memory("VmRSS")
         self.contestant = strategy.build(job, data)
         self.report = {"nodes": None}
         if strategy.family == "limit":
@@ -95,7 +95,7 @@ class _Worker:
 
     def memory(self):
         """In bytes: when all was imported, and the most since then."""
-        return {"started_at": self.started_at, "peak": _memory("VmHWM")}
+        return {"started_at": self.started_at, "peak": memory("VmHWM")}
 
 
 def _one_thread_if_small(job):
@@ -139,7 +139,7 @@ def probe(connection, device):
 # --- Memory, as Linux tells it ---
 
 
-def _memory(field):
+def memory(field):
     """A line of /proc/self/status in bytes.
 
     Not getrusage: there a process starts with its parent's peak.
@@ -161,7 +161,7 @@ def _portable_peak():
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def _forget_peak():
+def forget_peak():
     """Makes VmHWM start again from what is in use now."""
     try:
         with open("/proc/self/clear_refs", "w") as file:

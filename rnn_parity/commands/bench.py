@@ -92,10 +92,10 @@ def bench(preset, device, folder, names, compare, **sizes):
     preset, jobs = _preset(preset, device, sizes)
     from rnn_parity.bench import contest
 
-    chosen = _strategies(names or jobs.names)
+    every = _programme(jobs, names)
     folder = _folder(folder)
     about = contest.probe(device)
-    made = _measure(preset, jobs, chosen, about)
+    made = _measure(preset, jobs, every, about)
     _show(made)
     if folder:
         _write(made, folder)
@@ -131,15 +131,19 @@ def _preset(name, device, sizes):
         dtype=dtype,
         device=device,
     )
-    return "own sizes", dataclasses.replace(preset, jobs=own)
+    return "own sizes", dataclasses.replace(preset, jobs=own, more_jobs=())
 
 
-def _strategies(names):
+def _programme(preset, names):
+    """{job: strategies}, of the preset or called `names`."""
     from rnn_parity.bench import strategies
 
-    if names is None:
-        return list(strategies.STRATEGIES.values())
-    return strategies.choose(names)
+    every = tuple(strategies.STRATEGIES)
+    most = strategies.choose(names or preset.names or every)
+    few = strategies.choose(names or preset.more_names)
+    return dict.fromkeys(preset.jobs, most) | dict.fromkeys(
+        preset.more_jobs, few
+    )
 
 
 def _folder(folder):
@@ -157,14 +161,14 @@ def _folder(folder):
     return folder
 
 
-def _measure(name, preset, chosen, about):
+def _measure(name, preset, every, about):
     from rnn_parity import progress
     from rnn_parity.bench import contest, results
 
     held = {}
-    total = len(preset.jobs) * len(chosen)
+    total = sum(map(len, every.values()))
     with progress.steps(total, "timing") as advance:
-        for job in preset.jobs:
+        for job, chosen in every.items():
             held[job] = contest.hold(job, chosen, preset, advance)
     return results.document(name, about, held)
 
