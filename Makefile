@@ -1,6 +1,6 @@
 # make check   set up, then prove that the versions agree
 # make test    set up, then run the whole test suite
-# make bench   set up, then time training steps beside TensorFlow 1 and others
+# make bench   set up, then time training steps, and ways of unrolling
 # All need Python 3.10 to 3.13, and pip and the network the first time.
 
 PYTHON ?= python3
@@ -33,6 +33,7 @@ test: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.training_step
+	$(BIN)/rnn-parity bench --preset quick
 
 lint: $(READY)
 	$(BIN)/ruff check

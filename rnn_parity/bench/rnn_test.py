@@ -287,29 +287,27 @@ def _calculation(case):
 # --- All of them ---
 
 
-def hold(device, advance, chosen=None):
+def hold(cases, advance):
     """{case: result}, each case in a process of its own.
 
     Args:
-        device: "cpu" or "gpu".
+        cases: those of `grids`.
         advance: called with a few words before each case.
-        chosen: `Grid`s, or None for all.
     """
     from rnn_parity.bench import contest
 
     held = {}
-    for grid in chosen or grids(device):
-        for case in (case for row in grid.rows for case in row):
-            advance(f"{case.job}: {case.name}")
-            process, connection = contest.start("tensorflow", serve, case)
-            try:
-                held[case] = connection.recv()
-            except EOFError:
-                process.join()
-                reason = f"its process ended with {process.exitcode}"
-                held[case] = {"missing": reason}
-            connection.close()
+    for case in cases:
+        advance(f"{case.job}: {case.name}")
+        process, connection = contest.start("tensorflow", serve, case)
+        try:
+            held[case] = connection.recv()
+        except EOFError:
             process.join()
+            reason = f"its process ended with {process.exitcode}"
+            held[case] = {"missing": reason}
+        connection.close()
+        process.join()
     return held
 
 

@@ -71,9 +71,14 @@ _KINDS = {"train": "training step", "forward": "forward"}
 
 def markdown(results):
     """The whole Markdown file."""
-    head = ["# Static, dynamic, partial or fused?", "", about(results), ""]
-    tables = [table.markdown() for table in everything(results)]
-    return "\n".join([*head, *tables])
+    title = "Static, dynamic, partial or fused?"
+    return page(title, results, everything(results))
+
+
+def page(title, results, tables):
+    """A title, a paragraph on the run, and tables."""
+    head = [f"# {title}", "", about(results), ""]
+    return "\n".join([*head, *(table.markdown() for table in tables)])
 
 
 def about(results):

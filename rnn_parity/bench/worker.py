@@ -1,5 +1,6 @@
 """A strategy's own process: builds, proves itself, then is timed."""
 
+import contextlib
 import os
 import sys
 import time
@@ -9,8 +10,14 @@ from rnn_parity.errors import UserError
 KINDS = ("forward", "train")
 
 
-def serve(connection, strategy, job, data):
-    """Answers the contest until it hangs up.
+def serve(connection, *arguments):
+    """Answers the contest, as `answer` does, until it hangs up."""
+    with contextlib.suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
+        answer(connection, *arguments)
+
+
+def answer(connection, strategy, job, data):
+    """Builds, proves and times a strategy.
 
     The first message says how it was built and how far it is off, or why
     it is out: {"missing": reason}. Then (kind, calls) is answered with
@@ -26,15 +33,12 @@ def serve(connection, strategy, job, data):
         connection.send({"missing": f"failed: {lines[0][:120]}"})
         return
     connection.send(worker.report)
-    try:
-        while True:
-            message = connection.recv()
-            if message == "report":
-                connection.send(worker.memory())
-            else:
-                connection.send(worker.seconds(*message))
-    except (EOFError, KeyboardInterrupt):
-        pass
+    while True:
+        message = connection.recv()
+        if message == "report":
+            connection.send(worker.memory())
+        else:
+            connection.send(worker.seconds(*message))
 
 
 class _Worker:

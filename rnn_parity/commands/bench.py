@@ -9,6 +9,7 @@ from rnn_parity.commands import options
 from rnn_parity.errors import UserError
 
 NAME = "unrolling"
+RNN_TEST = "tf-rnn-test"
 
 
 def _sizes(_context, option, value):
@@ -89,6 +90,10 @@ def bench(preset, device, folder, names, compare, **sizes):
     """
     if compare:
         return _compare(*compare)
+    if preset == RNN_TEST:
+        if names or any(sizes[name] for name in ("steps", "batch")):
+            raise UserError(f"{RNN_TEST} has sizes and strategies of its own")
+        return _rnn_test(device, _folder(folder))
     preset, jobs = _preset(preset, device, sizes)
     from rnn_parity.bench import contest
 
@@ -107,6 +112,34 @@ def _compare(first, second):
 
     table = compare.table(results.read(first), results.read(second))
     options.console().print(table.rich())
+    return options.OK
+
+
+def _rnn_test(device, folder):
+    """TensorFlow's own tables."""
+    from rnn_parity import files, progress
+    from rnn_parity.bench import contest, results, rnn_test, tables
+
+    about = contest.probe(device)
+    cases = [c for g in rnn_test.grids(device) for row in g.rows for c in row]
+    with progress.steps(len(cases), "timing") as advance:
+        held = rnn_test.hold(cases, advance)
+    made = results.assemble(RNN_TEST, about, *rnn_test.records(held))
+    asked = results.Results(made)
+    shown = rnn_test.tables(asked, device)
+    console = options.console()
+    for table in shown:
+        console.print(table.rich())
+    if folder:
+        text = tables.page("TensorFlow's rnn_test.py", asked, shown)
+        paths = [
+            folder / f"{RNN_TEST}{suffix}" for suffix in (".json", ".md")
+        ]
+        results.write(paths[0], made)
+        with files.atomic_write(paths[1]) as file:
+            file.write(text)
+        for path in paths:
+            click.echo(f"wrote {path}")
     return options.OK
 
 
