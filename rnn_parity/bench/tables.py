@@ -248,7 +248,7 @@ def _growth(results, jobs, names, rest):
         ["strategy", "build", "training step", "memory"],
         rows,
         "The exponent p of T^p, fitted to the logarithms, and what 100 more "
-        "steps add, from a straight line.",
+        "steps of T add, from a straight line.",
     )
 
 
@@ -256,7 +256,7 @@ def _fit(found, show):
     if found is None:
         return NOT_RUN
     exponent, added = found
-    return f"T^{exponent:.2f}, {show(max(added, 0.0))}"
+    return f"T^{exponent:.2f}, {show(added) if added > 0 else 'nothing'}"
 
 
 # --- Over batch and width ---
