@@ -92,8 +92,9 @@ def test_flops_are_those_of_the_products():
             assert job.flops(kind) == needed
 
 
-@pytest.mark.parametrize("loop", ["static", "dynamic", 2])
-@pytest.mark.parametrize("xla", [False, True])
+@pytest.mark.parametrize(
+    ("loop", "xla"), [("static", False), ("dynamic", True), (2, False)]
+)
 def test_more_steps_a_call_are_the_same_steps(loop, xla):
     job = STACK
     data = reference.data_for(job)

@@ -208,6 +208,7 @@ class Results:
         self.document = made
         self.machine = made["machine_info"]
         self.preset = made["rnn_parity"]["preset"]
+        self.note = made["rnn_parity"].get("note", "")
         self._found, jobs, names, kinds = {}, {}, {}, {}
         for one in made["benchmarks"]:
             extra = one["extra_info"]

@@ -92,6 +92,7 @@ def about(results):
     return (
         f"Preset `{results.preset}` on {machine.get('cores', '?')} cores, "
         f"{where}; Python {machine.get('python_version', '?')}, {libraries}."
+        f" {results.note}".rstrip()
     )
 
 
