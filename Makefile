@@ -1,6 +1,6 @@
 # make check   set up, then prove that the versions agree
 # make test    set up, then run the whole test suite
-# make bench   set up, then time training steps beside TensorFlow 1 and others
+# make bench   set up, then time training steps, and ways of unrolling
 # make docs    set up, then build the guide into site/
 # make serve   set up, then show the guide at http://127.0.0.1:8000
 # All need Python 3.10 to 3.13, and pip and the network the first time.
@@ -35,6 +35,7 @@ test: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.training_step
+	$(BIN)/rnn-parity bench --preset quick
 
 # MkDocs 1 prints an advertisement of its successor unless told not to.
 docs: $(READY)

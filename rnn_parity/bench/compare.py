@@ -17,7 +17,7 @@ def table(first, second):
     rows = []
     for job in first.jobs:
         for name in first.names:
-            for kind in ("forward", "train"):
+            for kind in first.kinds:
                 pair = [r.get(job, name, kind) for r in (first, second)]
                 if all(pair):
                     rows.append([str(job), name, kind, *_compared(*pair)])

@@ -6,7 +6,7 @@ import multiprocessing
 from rnn_parity.bench import reference, worker
 from rnn_parity.errors import UserError
 
-_LONG_JOB = 12.0  # seconds of timing, where single steps are long
+_LONG_JOB = 10.0  # seconds of timing, where single steps are long
 
 
 def use_preloaded():
@@ -16,8 +16,8 @@ def use_preloaded():
     return context
 
 
-def _process(library, target, *arguments):
-    """A started process and our end of the pipe to it."""
+def start(library, target, *arguments):
+    """A process that runs target(pipe, *arguments), and our end of it."""
     if library in ("tensorflow", "numpy"):
         context = use_preloaded()
     else:
@@ -37,7 +37,7 @@ def probe(device):
     Raises:
         UserError: there is no such device.
     """
-    process, connection = _process("tensorflow", worker.probe, device)
+    process, connection = start("tensorflow", worker.probe, device)
     try:
         about = connection.recv()
     except EOFError:
@@ -55,7 +55,7 @@ class Contestant:
 
     def __init__(self, strategy, job, data):
         self.strategy, self.job = strategy, job
-        self.process, self.connection = _process(
+        self.process, self.connection = start(
             strategy.library, worker.serve, strategy, job, data
         )
         self.seconds = {}

@@ -66,6 +66,8 @@ class Preset:
         rounds: turns of every strategy.
         turn_seconds: what one turn lasts, at least one call.
         names: the strategies, or None for all.
+        more_jobs: jobs for a few strategies, run after the others.
+        more_names: those strategies.
         static_steps: longest plain static loop.
         static_xla_steps: the same under XLA, which compiles it for long.
     """
@@ -74,6 +76,8 @@ class Preset:
     rounds: int
     turn_seconds: float
     names: tuple | None = None
+    more_jobs: tuple = ()
+    more_names: tuple = ()
     static_steps: int = 200
     static_xla_steps: int = 15
 
@@ -95,15 +99,13 @@ _QUICK = (
 )
 
 
-def _full():
-    base = Job(steps=15, batch=16, width=64)
-    return (
-        *(base.replace(steps=t) for t in (15, 50, 100, 200, 500, 1000)),
-        *grid((32,), (1, 8, 64, 256), (16, 64, 256)),
-        LANDMARK,
-        base.replace(steps=50, layers=3),
-        base.replace(steps=50, dtype="float64"),
-    )
+_BASE = Job(steps=15, batch=16, width=64)
+_FULL = (*(_BASE.replace(steps=t) for t in (15, 60, 200, 1000)), LANDMARK)
+_FULL_MORE = (
+    *grid((32,), (1, 16, 64, 256), (16, 64, 256)),
+    _BASE.replace(steps=60, layers=3),
+    _BASE.replace(steps=60, dtype="float64"),
+)
 
 
 # Fewer, to be done in three minutes: starting one takes a second or two.
@@ -134,7 +136,26 @@ PRESETS = {
         static_steps=60,
         static_xla_steps=0,
     ),
-    "full": Preset(_full(), rounds=7, turn_seconds=0.05),
+    "full": Preset(
+        _FULL,
+        rounds=7,
+        turn_seconds=0.05,
+        more_jobs=_FULL_MORE,
+        more_names=(
+            "tf2 dynamic",
+            "tf2 dynamic, XLA",
+            "tf2 partial(4), XLA",
+            "tf2 fast",
+            "Keras LSTM",
+            "Keras LSTM, XLA",
+            "Keras LSTM, cuDNN",
+            "PyTorch nn.LSTM",
+            "JAX scan",
+            "JAX scan, fast",
+            "products, NumPy",
+            "products, TensorFlow",
+        ),
+    ),
 }
 
 
@@ -149,5 +170,8 @@ def find(name, device):
     if name not in PRESETS:
         raise UserError(unknown("preset", name, list(PRESETS)))
     preset = PRESETS[name]
-    jobs = tuple(job.replace(device=device) for job in preset.jobs)
-    return dataclasses.replace(preset, jobs=jobs)
+    there = {
+        of: tuple(job.replace(device=device) for job in getattr(preset, of))
+        for of in ("jobs", "more_jobs")
+    }
+    return dataclasses.replace(preset, **there)

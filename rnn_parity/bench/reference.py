@@ -83,7 +83,7 @@ def data_for(job, seed=0):
         for _ in range(job.layers)
     ]
     weights = [[v.astype(job.dtype) for v in layer] for layer in weights]
-    outputs, loss, gradients = _step(job, x, target, state, weights)
+    outputs, loss, gradients = step(job, x, target, state, weights)
     largest = max(np.abs(g).max() for layer in gradients for g in layer)
     rate = float(np.float32(_CHANGE / largest))
     new_weights = [
@@ -93,7 +93,7 @@ def data_for(job, seed=0):
     return Data(x, target, state, weights, rate, outputs, loss, new_weights)
 
 
-def _step(job, x, target, state, weights):
+def step(job, x, target, state, weights):
     """Outputs, loss and gradients per layer."""
     stack = MultiRNNCell(
         [_cell(job, name, *layer) for name, layer in enumerate(weights)]

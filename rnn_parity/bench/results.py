@@ -38,10 +38,19 @@ def document(preset, about, held):
             if "missing" in result:
                 reason = result["missing"]
                 not_run.append(
-                    {"strategy": name, "job": _fields(job), "reason": reason}
+                    {
+                        "strategy": name,
+                        "job": dataclasses.asdict(job),
+                        "reason": reason,
+                    }
                 )
             else:
                 benchmarks += _benchmarks(job, name, result)
+    return assemble(preset, about, benchmarks, not_run)
+
+
+def assemble(preset, about, benchmarks, not_run):
+    """The document of what `benchmark` made."""
     return {
         "machine_info": machine_info(about),
         "commit_info": {},
@@ -56,10 +65,6 @@ def document(preset, about, held):
     }
 
 
-def _fields(job):
-    return dataclasses.asdict(job)
-
-
 def _benchmarks(job, name, result):
     family = STRATEGIES[name].family
     for kind, seconds in result["seconds"].items():
@@ -71,7 +76,6 @@ def _benchmarks(job, name, result):
             "strategy": name,
             "family": family,
             "kind": kind,
-            **_fields(job),
             "flops": flops,
             "build_seconds": result.get(f"build_{kind}"),
             "first_seconds": result.get(f"first_{kind}"),
@@ -80,23 +84,29 @@ def _benchmarks(job, name, result):
             "memory_peak": result["peak"],
             "errors": result.get("errors"),
         }
-        yield {
-            "group": f"{kind}, {job}",
-            "name": f"{name}, {kind}",
-            "fullname": f"{name}, {kind}, {job}",
-            "params": None,
-            "param": None,
-            "extra_info": extra,
-            "options": {
-                "disable_gc": False,
-                "timer": "perf_counter",
-                "min_rounds": len(seconds),
-                "max_time": 0,
-                "min_time": 0,
-                "warmup": True,
-            },
-            "stats": stats(seconds, result["calls"][kind]),
-        }
+        yield benchmark(job, extra, seconds, result["calls"][kind])
+
+
+def benchmark(job, extra, seconds, calls):
+    """One of pytest-benchmark's, of rounds of so many calls each."""
+    name = f"{extra['strategy']}, {extra['kind']}"
+    return {
+        "group": f"{extra['kind']}, {job}",
+        "name": name,
+        "fullname": f"{name}, {job}",
+        "params": None,
+        "param": None,
+        "extra_info": extra | dataclasses.asdict(job),
+        "options": {
+            "disable_gc": False,
+            "timer": "perf_counter",
+            "min_rounds": len(seconds),
+            "max_time": 0,
+            "min_time": 0,
+            "warmup": True,
+        },
+        "stats": stats(seconds, calls),
+    }
 
 
 def stats(seconds, calls):
@@ -198,20 +208,21 @@ class Results:
         self.document = made
         self.machine = made["machine_info"]
         self.preset = made["rnn_parity"]["preset"]
-        self._found, jobs, names = {}, {}, {}
+        self.note = made["rnn_parity"].get("note", "")
+        self._found, jobs, names, kinds = {}, {}, {}, {}
         for one in made["benchmarks"]:
             extra = one["extra_info"]
             job = _job(extra)
             key = (job, extra["strategy"], extra["kind"])
             self._found[key] = Measured(one["stats"], extra)
-            jobs[job], names[extra["strategy"]] = True, True
+            jobs[job] = names[extra["strategy"]] = kinds[extra["kind"]] = True
         self.reasons = {
             (_job(one["job"]), one["strategy"]): one["reason"]
             for one in made["rnn_parity"]["not_run"]
         }
         for job, name in self.reasons:
             jobs[job], names[name] = True, True
-        self.jobs = list(jobs)
+        self.jobs, self.kinds = list(jobs), list(kinds)
         known = [name for name in STRATEGIES if name in names]
         self.names = known + [n for n in names if n not in STRATEGIES]
 
@@ -252,6 +263,7 @@ class Measured:
 
     def __init__(self, stats, extra):
         self.median, self.iqr = stats["median"], stats["iqr"]
+        self.mean = stats["mean"]
         self.build = extra["build_seconds"]
         self.first = extra["first_seconds"]
         self.nodes = extra["nodes"]

@@ -71,9 +71,14 @@ _KINDS = {"train": "training step", "forward": "forward"}
 
 def markdown(results):
     """The whole Markdown file."""
-    head = ["# Static, dynamic, partial or fused?", "", about(results), ""]
-    tables = [table.markdown() for table in everything(results)]
-    return "\n".join([*head, *tables])
+    title = "Static, dynamic, partial or fused?"
+    return page(title, results, everything(results))
+
+
+def page(title, results, tables):
+    """A title, a paragraph on the run, and tables."""
+    head = [f"# {title}", "", about(results), ""]
+    return "\n".join([*head, *(table.markdown() for table in tables)])
 
 
 def about(results):
@@ -87,6 +92,7 @@ def about(results):
     return (
         f"Preset `{results.preset}` on {machine.get('cores', '?')} cores, "
         f"{where}; Python {machine.get('python_version', '?')}, {libraries}."
+        f" {results.note}".rstrip()
     )
 
 
@@ -243,7 +249,7 @@ def _growth(results, jobs, names, rest):
         ["strategy", "build", "training step", "memory"],
         rows,
         "The exponent p of T^p, fitted to the logarithms, and what 100 more "
-        "steps add, from a straight line.",
+        "steps of T add, from a straight line.",
     )
 
 
@@ -251,7 +257,7 @@ def _fit(found, show):
     if found is None:
         return NOT_RUN
     exponent, added = found
-    return f"T^{exponent:.2f}, {show(max(added, 0.0))}"
+    return f"T^{exponent:.2f}, {show(added) if added > 0 else 'nothing'}"
 
 
 # --- Over batch and width ---

@@ -1,5 +1,6 @@
 """A strategy's own process: builds, proves itself, then is timed."""
 
+import contextlib
 import os
 import sys
 import time
@@ -9,8 +10,14 @@ from rnn_parity.errors import UserError
 KINDS = ("forward", "train")
 
 
-def serve(connection, strategy, job, data):
-    """Answers the contest until it hangs up.
+def serve(connection, *arguments):
+    """Answers the contest, as `answer` does, until it hangs up."""
+    with contextlib.suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
+        answer(connection, *arguments)
+
+
+def answer(connection, strategy, job, data):
+    """Builds, proves and times a strategy.
 
     The first message says how it was built and how far it is off, or why
     it is out: {"missing": reason}. Then (kind, calls) is answered with
@@ -26,15 +33,12 @@ def serve(connection, strategy, job, data):
         connection.send({"missing": f"failed: {lines[0][:120]}"})
         return
     connection.send(worker.report)
-    try:
-        while True:
-            message = connection.recv()
-            if message == "report":
-                connection.send(worker.memory())
-            else:
-                connection.send(worker.seconds(*message))
-    except (EOFError, KeyboardInterrupt):
-        pass
+    while True:
+        message = connection.recv()
+        if message == "report":
+            connection.send(worker.memory())
+        else:
+            connection.send(worker.seconds(*message))
 
 
 class _Worker:
@@ -42,8 +46,8 @@ class _Worker:
         if strategy.one_thread:
             _one_thread_if_small(job)
         _import(strategy, job)
-        _forget_peak()
-        self.started_at = _memory("VmRSS")
+        forget_peak()
+        self.started_at = memory("VmRSS")
         self.contestant = strategy.build(job, data)
         self.report = {"nodes": None}
         if strategy.family == "limit":
@@ -95,7 +99,7 @@ class _Worker:
 
     def memory(self):
         """In bytes: when all was imported, and the most since then."""
-        return {"started_at": self.started_at, "peak": _memory("VmHWM")}
+        return {"started_at": self.started_at, "peak": memory("VmHWM")}
 
 
 def _one_thread_if_small(job):
@@ -139,7 +143,7 @@ def probe(connection, device):
 # --- Memory, as Linux tells it ---
 
 
-def _memory(field):
+def memory(field):
     """A line of /proc/self/status in bytes.
 
     Not getrusage: there a process starts with its parent's peak.
@@ -161,7 +165,7 @@ def _portable_peak():
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def _forget_peak():
+def forget_peak():
     """Makes VmHWM start again from what is in use now."""
     try:
         with open("/proc/self/clear_refs", "w") as file:

@@ -1,6 +1,5 @@
 """`rnn-parity bench`."""
 
-import dataclasses
 import pathlib
 
 import click
@@ -9,6 +8,7 @@ from rnn_parity.commands import options
 from rnn_parity.errors import UserError
 
 NAME = "unrolling"
+RNN_TEST = "tf-rnn-test"
 
 
 def _sizes(_context, option, value):
@@ -89,13 +89,17 @@ def bench(preset, device, folder, names, compare, **sizes):
     """
     if compare:
         return _compare(*compare)
+    if preset == RNN_TEST:
+        if names or any(sizes[name] for name in ("steps", "batch")):
+            raise UserError(f"{RNN_TEST} has sizes and strategies of its own")
+        return _rnn_test(device, _folder(folder))
     preset, jobs = _preset(preset, device, sizes)
     from rnn_parity.bench import contest
 
-    chosen = _strategies(names or jobs.names)
+    every = _programme(jobs, names)
     folder = _folder(folder)
     about = contest.probe(device)
-    made = _measure(preset, jobs, chosen, about)
+    made = _measure(preset, jobs, every, about)
     _show(made)
     if folder:
         _write(made, folder)
@@ -107,6 +111,34 @@ def _compare(first, second):
 
     table = compare.table(results.read(first), results.read(second))
     options.console().print(table.rich())
+    return options.OK
+
+
+def _rnn_test(device, folder):
+    """TensorFlow's own tables."""
+    from rnn_parity import files, progress
+    from rnn_parity.bench import contest, results, rnn_test, tables
+
+    about = contest.probe(device)
+    cases = [c for g in rnn_test.grids(device) for row in g.rows for c in row]
+    with progress.steps(len(cases), "timing") as advance:
+        held = rnn_test.hold(cases, advance)
+    made = results.assemble(RNN_TEST, about, *rnn_test.records(held))
+    asked = results.Results(made)
+    shown = rnn_test.tables(asked, device)
+    console = options.console()
+    for table in shown:
+        console.print(table.rich())
+    if folder:
+        text = tables.page("TensorFlow's rnn_test.py", asked, shown)
+        paths = [
+            folder / f"{RNN_TEST}{suffix}" for suffix in (".json", ".md")
+        ]
+        results.write(paths[0], made)
+        with files.atomic_write(paths[1]) as file:
+            file.write(text)
+        for path in paths:
+            click.echo(f"wrote {path}")
     return options.OK
 
 
@@ -131,15 +163,19 @@ def _preset(name, device, sizes):
         dtype=dtype,
         device=device,
     )
-    return "own sizes", dataclasses.replace(preset, jobs=own)
+    return "own sizes", jobs.Preset(own, rounds=5, turn_seconds=0.02)
 
 
-def _strategies(names):
+def _programme(preset, names):
+    """{job: strategies}, of the preset or called `names`."""
     from rnn_parity.bench import strategies
 
-    if names is None:
-        return list(strategies.STRATEGIES.values())
-    return strategies.choose(names)
+    every = tuple(strategies.STRATEGIES)
+    most = strategies.choose(names or preset.names or every)
+    few = strategies.choose(names or preset.more_names)
+    return dict.fromkeys(preset.jobs, most) | dict.fromkeys(
+        preset.more_jobs, few
+    )
 
 
 def _folder(folder):
@@ -157,14 +193,14 @@ def _folder(folder):
     return folder
 
 
-def _measure(name, preset, chosen, about):
+def _measure(name, preset, every, about):
     from rnn_parity import progress
     from rnn_parity.bench import contest, results
 
     held = {}
-    total = len(preset.jobs) * len(chosen)
+    total = sum(map(len, every.values()))
     with progress.steps(total, "timing") as advance:
-        for job in preset.jobs:
+        for job, chosen in every.items():
             held[job] = contest.hold(job, chosen, preset, advance)
     return results.document(name, about, held)
 

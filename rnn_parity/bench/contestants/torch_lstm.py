@@ -10,7 +10,7 @@ def build(job, data):
 
 
 class LSTM:
-    one_graph = False
+    one_graph = True  # the network is made once
 
     def __init__(self, job, data):
         import torch

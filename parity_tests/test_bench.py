@@ -1,0 +1,396 @@
+"""rnn-parity bench: proven first, then timed. How fast is not judged."""
+
+import json
+
+import numpy as np
+import pytest
+from conftest import run_python
+
+from rnn_parity.bench import (
+    growth,
+    jobs,
+    plots,
+    reference,
+    results,
+    rnn_test,
+    strategies,
+    tables,
+    verdict,
+)
+from rnn_parity.bench.contestants import tf2_function
+
+JOB = jobs.Job(steps=3, batch=2, width=4)
+STRATEGIES = [
+    s for s in strategies.STRATEGIES.values() if s.family != "limit"
+]
+ON_CPU = [s.name for s in STRATEGIES if not s.gpu_only]
+STACK = JOB.replace(layers=2, dtype="float64")
+TINY = ("bench", "--steps", "3", "--batch", "2", "--width", "4")
+
+
+# --- What must come out ---
+
+
+def test_the_reference_has_the_right_gradients():
+    """Its update against a difference quotient of its own loss."""
+    job = STACK
+    data = reference.data_for(job)
+    rng = np.random.default_rng(1)
+    direction = [
+        [rng.normal(size=v.shape) for v in layer] for layer in data.weights
+    ]
+
+    def loss(distance):
+        moved = [
+            [v + distance * d for v, d in zip(*both, strict=True)]
+            for both in zip(data.weights, direction, strict=True)
+        ]
+        return reference.step(job, data.x, data.target, data.state, moved)[1]
+
+    slope = (loss(1e-6) - loss(-1e-6)) / 2e-6
+    update = sum(
+        ((old - new) * d).sum() / data.learning_rate
+        for layers in zip(
+            data.weights, data.new_weights, direction, strict=True
+        )
+        for old, new, d in zip(*layers, strict=True)
+    )
+    assert slope == pytest.approx(update, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "wrong", ["outputs", "loss", "kernel", "bias", "not a number"]
+)
+def test_a_wrong_result_is_told(wrong):
+    data = reference.data_for(JOB)
+    outputs, loss = np.array(data.outputs), data.loss
+    weights = [[np.array(v) for v in layer] for layer in data.new_weights]
+    found = data.errors(outputs, loss, weights)
+    assert reference.wrong(found, "float64") is None
+    if wrong == "outputs":
+        outputs[1, 2, 3] += 1e-3
+    elif wrong == "loss":
+        loss *= 1.001
+    elif wrong == "not a number":
+        outputs[0, 0, 0] = np.nan
+    else:  # no update at all of one of them
+        which = ("kernel", "bias").index(wrong)
+        weights[0][which] = data.weights[0][which]
+    found = data.errors(outputs, loss, weights)
+    assert reference.wrong(found, "float32") is not None
+
+
+def test_flops_are_those_of_the_products():
+    from rnn_parity.bench.contestants import products
+
+    for job in (JOB, JOB.replace(steps=7, batch=5, width=3)):
+        for kind in ("forward", "train"):
+            needed = sum(
+                2 * m * k * n * count
+                for m, k, n, count in products.shapes(job, kind)
+            )
+            assert job.flops(kind) == needed
+
+
+@pytest.mark.parametrize(
+    ("loop", "xla"), [("static", False), ("dynamic", True), (2, False)]
+)
+def test_more_steps_a_call_are_the_same_steps(loop, xla):
+    job = STACK
+    data = reference.data_for(job)
+    once = tf2_function.build(job, data, loop, xla)
+    many = tf2_function.build_many(job, data, loop, True)
+    for contestant in (once, many):
+        contestant.prepare("train")
+    for _ in range(3):
+        once.run("train")
+    many.run_many(3)
+    assert many.loss() == pytest.approx(once.loss(), rel=1e-12)
+    for one, other in zip(once.weights(), many.weights(), strict=True):
+        for a, b in zip(one, other, strict=True):
+            np.testing.assert_allclose(a, b, rtol=0, atol=1e-12)
+
+
+# --- A run, as a process ---
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """Every strategy at a stack of two layers in float64."""
+    folder = tmp_path_factory.mktemp("bench")
+    done = run_python(
+        *("-m", "rnn_parity", *TINY, "--layers", "2", "--dtype", "float64"),
+        *("--out", folder),
+    )
+    assert done.returncode == 0, done.stderr
+    return folder, done
+
+
+def test_every_strategy_is_proven_and_timed(ran):
+    folder, done = ran
+    assert all(
+        line.startswith("timing ") for line in done.stderr.splitlines()
+    ), done.stderr
+    found = results.read(folder / "unrolling.json")
+    assert found.jobs == [STACK]
+    for name in ON_CPU:
+        reason = found.reasons.get((STACK, name), "")
+        if reason:  # peers are optional
+            assert reason in ("no torch", "no jax"), name
+            continue
+        for kind in ("forward", "train"):
+            measured = found.get(STACK, name, kind)
+            assert measured.median > 0
+            assert measured.build > 0
+            assert measured.first > 0
+            assert measured.memory > 0
+    assert "Keras LSTM, cuDNN" in {name for _, name in found.reasons}
+    assert found.rate(STACK, "square") > found.rate(STACK, "train") > 0
+
+
+def test_the_file_is_pytest_benchmarks_and_names_no_machine(ran):
+    import platform
+
+    from pytest_benchmark.stats import normalize_stats
+
+    folder, _ = ran
+    text = (folder / "unrolling.json").read_text()
+    made = json.loads(text)
+    for benchmark in made["benchmarks"]:
+        normalize_stats(benchmark["stats"])
+        assert (
+            benchmark["extra_info"]["errors"] is None
+            or max(benchmark["extra_info"]["errors"].values()) < 1e-9
+        )
+    assert made["machine_info"]["libraries"]["tensorflow"]
+    for name in (platform.node(), str(folder), "/home/"):
+        assert not name or name not in text
+
+
+def test_graphs_of_static_loops_grow(ran):
+    found = results.read(ran[0] / "unrolling.json")
+    legacy = [found.get(STACK, f"TF1 {n}_rnn") for n in ("static", "dynamic")]
+    assert all(measured.nodes > 100 for measured in legacy)
+
+
+def test_markdown_has_what_was_measured(ran):
+    text = (ran[0] / "unrolling.md").read_text()
+    for name in ON_CPU:
+        assert f"| {name} |" in text
+    assert "not run: needs a GPU" in text
+
+
+def test_a_run_beside_itself(ran, run_cli):
+    path = ran[0] / "unrolling.json"
+    done = run_cli("bench", "--compare", path, path)
+    assert done.returncode == 0, done.stderr
+    assert "1.00" in done.stdout
+    assert "faster" not in done.stdout.split("Faster")[0]
+
+
+def test_a_strategy_that_computes_something_else_is_not_timed():
+    """PyTorch with another learning rate."""
+    pytest.importorskip("torch")
+    before = (
+        "import sys\n"
+        "import rnn_parity.bench.contestants.torch_lstm as peer\n"
+        "build = peer.build\n"
+        "def wrong(job, data):\n"
+        "    data.learning_rate *= 1.1\n"
+        "    return build(job, data)\n"
+        "peer.build = wrong\n"
+        "from multiprocessing import Pipe\n"
+        "from rnn_parity.bench import jobs, reference, strategies, worker\n"
+        "strategy = strategies.STRATEGIES['PyTorch nn.LSTM']\n"
+        "job = jobs.Job(steps=3, batch=2, width=4)\n"
+        "ours, theirs = Pipe()\n"
+        "from threading import Thread\n"
+        "arguments = (theirs, strategy, job, reference.data_for(job))\n"
+        "Thread(target=worker.serve, args=arguments, daemon=True).start()\n"
+        "print(ours.recv()['missing'])\n"
+    )
+    done = run_python("-c", before)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("wrong: update off by 1.0e-01")
+
+
+# --- What it says of measurements ---
+
+
+def made_up():
+    """A document: times grow with T, tf2 fast and PyTorch share the grid."""
+    series = [JOB.replace(steps=t) for t in (10, 100, 1000)]
+    grid = jobs.grid((32,), (1, 64), (16, 256))
+    held = {}
+    for job in (*series, *grid, jobs.LANDMARK):
+        base = job.flops("train") / 1e11
+        times = {
+            "TF1 static_rnn": 4 * base,
+            "tf2 dynamic": 3 * base,
+            "tf2 fast": 1.1 * base,
+            "PyTorch nn.LSTM": base * (0.5 if job.batch == 1 else 2),
+            "products, NumPy": base,
+        }
+        held[job] = {
+            name: _result(job, name, time) for name, time in times.items()
+        }
+    held[series[-1]]["TF1 static_rnn"] = {"missing": "builds for too long"}
+    return results.Results(results.document("made up", {}, held)), series
+
+
+def _result(job, name, time):
+    build = job.steps / 100 if "static" in name else 0.2
+    return {
+        "seconds": {
+            kind: [time, time * 1.01, time * 1.02]
+            for kind in ("forward", "train", "square")
+        },
+        "calls": {"forward": 1, "train": 1, "square": 1},
+        **{f"build_{kind}": build for kind in ("forward", "train")},
+        **{f"first_{kind}": 0.5 for kind in ("forward", "train")},
+        "square_flops": job.flops("train"),
+        "nodes": 100,
+        "started_at": 10**8,
+        "peak": 10**8 + 10**5 * job.steps,
+    }
+
+
+def test_growth_is_fitted():
+    found, series = made_up()
+    fits = growth.of(found, series, "tf2 dynamic")
+    assert fits["step"][0] == pytest.approx(1, abs=0.01)
+    assert fits["memory"][0] == pytest.approx(1, abs=0.01)
+    assert fits["build"][0] == pytest.approx(0, abs=0.01)
+    # Two points are no growth.
+    assert growth.of(found, series, "TF1 static_rnn")["step"] is None
+
+
+def test_goals_are_read_off():
+    found, _ = made_up()
+    goals = verdict.goals(found)
+    rate, many, one, flat = goals
+    assert rate.holds
+    assert "tf2 fast: 91%" in rate.measured
+    assert not many.holds
+    assert many.measured.startswith("2 of 4 cells; lost")
+    assert "B=1 H=16 to PyTorch nn.LSTM (2.20)" in many.measured
+    assert one.measured.startswith("0 of 4 cells")
+    assert flat.holds
+
+
+def test_the_verdict_names_the_best_and_its_measurement():
+    found, _ = made_up()
+    lines = {line.when: line for line in verdict.lines(found)}
+    line = lines["100,000 training steps in all, T=1000, B=2, H=4"]
+    assert line.use == "tf2 fast"
+    assert "against" in line.because
+    line = lines["no XLA to be had, T=10, B=2, H=4"]
+    assert line.use == "tf2 dynamic"
+
+
+def test_tables_say_what_was_not_run():
+    found, _ = made_up()
+    text = tables.markdown(found)
+    assert "| TF1 static_rnn | not run: builds for too long |" in text
+    assert "Growth with T" in text
+    assert "Fastest over batch and width" in text
+
+
+def test_plots_are_drawn(tmp_path):
+    found, _ = made_up()
+    paths = plots.write(found, tmp_path)
+    names = {path.name for path in paths}
+    assert names == {
+        f"unrolling_{what}.{kind}"
+        for what in ("time", "build", "memory", "winner")
+        for kind in ("png", "svg")
+    }
+    for path in paths:
+        start = path.read_bytes()[:6]
+        assert start[1:4] == b"PNG" or start.startswith(b"<?xml"), path
+
+
+def test_seconds_are_readable():
+    shown = [verdict.seconds(v) for v in (12.3456, 0.12345, 4.2e-5, 1e-8)]
+    assert shown == ["12.3 s", "123 ms", "42.0 us", "0.01 us"]
+
+
+# --- TensorFlow's own tables ---
+
+
+def test_rnn_tests_cases_are_proven_and_timed():
+    """A case of every table, at a small size."""
+    code = (
+        "import dataclasses, json\n"
+        "from multiprocessing import Pipe\n"
+        "from rnn_parity.bench import rnn_test\n"
+        "for grid in rnn_test.grids('cpu'):\n"
+        "    for case in grid.rows[0]:\n"
+        "        job = case.job.replace(steps=4, batch=3, width=5)\n"
+        "        half = case.unrolled and 2\n"
+        "        small = dataclasses.replace(case, job=job, unrolled=half)\n"
+        "        ours, theirs = Pipe()\n"
+        "        rnn_test.serve(theirs, small)\n"
+        "        print(json.dumps(ours.recv()))\n"
+    )
+    done = run_python("-c", code)
+    assert done.returncode == 0, done.stderr
+    found = list(map(json.loads, done.stdout.splitlines()))
+    assert len(found) == 11
+    for result in found:
+        assert len(result["seconds"]) in (5, 20), result
+        assert min(result["seconds"]) > 0
+
+
+def test_rnn_tests_tables_have_tensorflows_columns():
+    cases = [c for g in rnn_test.grids("cpu") for row in g.rows for c in row]
+    held = {case: {"seconds": [2.0], "memory": 1} for case in cases}
+    held[cases[0]] = {"missing": "made up"}
+    held[cases[2]] = {"seconds": [8.0], "memory": 1}
+    made = results.assemble("tf-rnn-test", {}, *rnn_test.records(held))
+    shown = rnn_test.tables(results.Results(made), "cpu")
+    creation = shown[0]
+    assert creation.columns[-1] == "dt(dynamic)/dt(static)"
+    assert creation.rows[0] == ["1", "not run", "2.000000", ""]
+    assert creation.rows[1] == ["25", "8.000000", "2.000000", "0.250000"]
+    assert [len(table.rows) for table in shown] == [3, 3, 6, 1, 4, 10]
+
+
+# --- Mistakes ---
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--preset", "fast"), "unknown preset 'fast'"),
+        (("--steps", "3", "--strategy", "tf2 dynamik"), "did you mean"),
+        (("--steps", "0"), "--steps is '0'; it must be whole numbers"),
+        (("--steps", "3,x"), "--steps is '3,x'"),
+        (("--batch", "3"), "--batch goes with --steps"),
+        (("--steps", "3", "--preset", "quick"), "leave --preset away"),
+        (("--preset", "tf-rnn-test", "--steps", "3"), "sizes and strategies"),
+        (("--out", "file/folder"), "cannot make file/folder"),
+        (("--compare", "no.json", "no.json"), "cannot read no.json"),
+        (("--compare", "half.json", "half.json"), "no JSON, or not all"),
+        (("--compare", "other.json", "other.json"), "holds no results of"),
+        (("--compare", "list.json", "list.json"), "holds no results of"),
+    ],
+)
+def test_a_mistake_is_one_line(arguments, message, run_cli, tmp_path):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "half.json").write_text('{"benchmarks": [{"na')
+    (tmp_path / "other.json").write_text('{"benchmarks": []}')
+    (tmp_path / "list.json").write_text("[1, 2]")
+    done = run_cli("bench", *arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert message in done.stderr
+
+
+def test_gpu_without_a_gpu_is_one_line(run_cli):
+    done = run_cli(
+        "bench", "--device", "gpu", env={"CUDA_VISIBLE_DEVICES": "-1"}
+    )
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "TensorFlow sees no GPU here" in done.stderr
