@@ -4,31 +4,17 @@ import functools
 import http.server
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
 import threading
 import urllib.parse
 
 import pytest
+from conftest import in_browser
 
 ROOT = pathlib.Path(__file__).parent.parent
-CHROMIUM = next(
-    filter(
-        None,
-        map(shutil.which, ("chromium", "chromium-browser", "google-chrome")),
-    ),
-    None,
-)
-
-pytestmark = [
-    pytest.mark.xdist_group("site"),
-    pytest.mark.skipif(
-        CHROMIUM is None, reason="no chromium on this machine"
-    ),
-]
+pytestmark = in_browser
 pytest.importorskip("mkdocs", reason="the guide needs the docs extra")
-playwright = pytest.importorskip("playwright.sync_api")
 
 WIDE, NARROW = (1440, 900), (390, 844)
 
@@ -84,16 +70,6 @@ def address(site):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
-
-
-@pytest.fixture(scope="session")
-def browser():
-    with playwright.sync_playwright() as engine:
-        browser = engine.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox"]
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
