@@ -1,5 +1,6 @@
 """What the tests share: a process runner and one section's worth of data."""
 
+import shutil
 import subprocess
 import sys
 
@@ -78,6 +79,34 @@ def run_cli():
         return run_python("-c", code, *arguments, **kwargs)
 
     return run
+
+
+CHROMIUM = next(
+    (
+        found
+        for name in ("chromium", "chromium-browser", "google-chrome")
+        if (found := shutil.which(name))
+    ),
+    None,
+)
+
+# Tests with a browser share one, and so a process.
+in_browser = [
+    pytest.mark.xdist_group("browser"),
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium here"),
+]
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Debian's Chromium, without a window."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as engine:
+        browser = engine.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox"]
+        )
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(params=list(SECTIONS))

@@ -4,11 +4,11 @@ import os
 import pty
 import re
 import select
-import shutil
 import subprocess
 import sys
 
 import pytest
+from conftest import CHROMIUM
 
 from rnn_parity import SECTIONS, side_by_side
 from rnn_parity.sections import IMPLEMENTATIONS
@@ -213,34 +213,24 @@ def test_a_page_needs_nothing_else(pages):
     assert not re.search(r"(src|href)=|url\(|@import|<script", text)
 
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-
-
-@pytest.mark.xdist_group("site")
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+@pytest.mark.xdist_group("browser")
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium here")
 @pytest.mark.parametrize("width", [1440, 390])
 @pytest.mark.parametrize("numpy", [False, True])
-def test_a_page_in_a_browser(pages, width, numpy):
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as engine:
-        browser = engine.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox"]
-        )
-        page = browser.new_page(viewport={"width": width, "height": 900})
-        requests, complaints = [], []
-        page.on("request", lambda request: requests.append(request.url))
-        page.on("console", lambda said: complaints.append(said.text))
-        page.goto(pages[numpy].as_uri())
-        overflow = page.evaluate(
-            "document.documentElement.scrollWidth - innerWidth"
-        )
-        second = page.locator(".sbs-same .sbs-second").first
-        beside = second.is_visible()
-        shown = page.locator("body").inner_text()
-        browser.close()
+def test_a_page_in_a_browser(browser, pages, width, numpy):
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    requests, complaints = [], []
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("console", lambda said: complaints.append(said.text))
+    page.goto(pages[numpy].as_uri())
+    overflow = page.evaluate(
+        "document.documentElement.scrollWidth - innerWidth"
+    )
+    beside = page.locator(".sbs-same .sbs-second").first.is_visible()
+    shown = page.locator("body").inner_text()
+    page.close()
     assert requests == [pages[numpy].as_uri()]
     assert complaints == []
     assert overflow <= 0
     assert beside == (width == 1440)
-    assert "split_gates" not in shown
     assert ("np.split(batchX" in shown) == numpy

@@ -4,7 +4,6 @@ import ast
 import html
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
 
@@ -190,12 +189,12 @@ def test_questions_have_one_right_answer_each():
 
 
 def test_a_broken_link_fails_the_build(tmp_path):
-    for name in ("docs_build", "benchmarks", "parity_tests"):
-        shutil.copytree(ROOT / name, tmp_path / name)
-    shutil.copytree(ROOT / "docs/data", tmp_path / "docs/data")
+    (tmp_path / "docs").mkdir()
     (tmp_path / "docs/index.md").write_text("[gone](nowhere.md)\n")
     settings = (ROOT / "mkdocs.yml").read_text()
-    settings = settings.partition("\nnav:")[0].partition("\nwatch:")[0]
+    settings = settings.partition("\nwatch:")[0]
+    settings = settings.replace("  - docs_build/hooks.py\n", "")
+    settings = settings.replace("\nhooks:\n", "\n")
     (tmp_path / "mkdocs.yml").write_text(settings)
     done = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict"],

@@ -1,74 +1,55 @@
 """The guide as its reader sees it: built, and opened in a browser."""
 
+import fcntl
 import functools
 import http.server
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
 import threading
 import urllib.parse
 
 import pytest
+from conftest import in_browser
 
 ROOT = pathlib.Path(__file__).parent.parent
-CHROMIUM = next(
-    filter(
-        None,
-        map(shutil.which, ("chromium", "chromium-browser", "google-chrome")),
-    ),
-    None,
-)
-
-pytestmark = [
-    pytest.mark.xdist_group("site"),
-    pytest.mark.skipif(
-        CHROMIUM is None, reason="no chromium on this machine"
-    ),
-]
+pytestmark = in_browser
 pytest.importorskip("mkdocs", reason="the guide needs the docs extra")
-playwright = pytest.importorskip("playwright.sync_api")
 
 WIDE, NARROW = (1440, 900), (390, 844)
 
 
-class Build:
+def build(folder):
     """`make docs`, into a folder."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "mkdocs", "build", "--strict"),
-                *("--site-dir", str(folder)),
-            ],
-            cwd=ROOT,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
-        )
-
-    def finished(self):
-        _, complaints = self.process.communicate()
-        assert self.process.returncode == 0, complaints
-        return self.folder
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "mkdocs", "build", "--strict"),
+            *("--site-dir", str(folder)),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    return folder
 
 
 @pytest.fixture(scope="session")
-def builds(tmp_path_factory):
-    """The site, and a second build, which goes on behind the tests."""
-    folder = tmp_path_factory.mktemp("guide")
-    site = Build(folder / "site").finished()
-    again = Build(folder / "again")
-    yield site, again
-    again.process.kill()
-    again.process.wait()
-
-
-@pytest.fixture(scope="session")
-def site(builds):
-    return builds[0]
+def site(tmp_path_factory):
+    """Built once, also where several processes share the tests out."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    with (shared / "guide.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        folder, built = shared / "guide", shared / "guide.built"
+        if not built.exists():
+            build(folder)
+            built.touch()
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -84,16 +65,6 @@ def address(site):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
-
-
-@pytest.fixture(scope="session")
-def browser():
-    with playwright.sync_playwright() as engine:
-        browser = engine.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox"]
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -349,8 +320,8 @@ def test_an_answer_opens_without_answering(open_page):
 # --- Never stale ---
 
 
-def test_built_again_it_is_the_same(builds):
-    site, again = builds[0], builds[1].finished()
+def test_built_again_it_is_the_same(site, tmp_path):
+    again = build(tmp_path / "again")
     for path in sorted(again.rglob("*.html")):
         name = path.relative_to(again)
         assert path.read_text() == (site / name).read_text(), name
