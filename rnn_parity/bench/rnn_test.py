@@ -17,7 +17,7 @@ _CHANGED = (
     "Taken over from the benchmark classes in TensorFlow's rnn_test.py. "
     "Changed: a case runs 20 times as there, but for at most "
     f"{_LONGEST:.0f} s; operations are fetched one by one, since a group of "
-    "them is pruned today; long sequences have 16 rows and 128 units instead of "
+    "them is pruned today; long sequences have 16 rows and 128 units, not "
     "512 and 512, whose gradients need tens of GiB; each case has a process "
     "of its own; only the device that --device names. Swapping memory "
     "matters on a GPU alone. Static and dynamic loop, concatenated and tuple "
