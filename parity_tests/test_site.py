@@ -120,6 +120,7 @@ _WHAT_IS_THERE = """() => ({
 
 # Dark, they have no colour that section 6 has not.
 _ALIKE = [f"sections/s{number}/" for number in (1, 2, 3, 4, 5, 7)]
+_AT_ONCE = "*, *::before, *::after { transition: none !important }"
 _DARK = "document.body.setAttribute('data-md-color-scheme', 'slate')"
 
 
@@ -136,6 +137,7 @@ def test_every_page_in_every_way(site, address, open_page):
     seen, wrong = {}, []
     for path in pages_of(site):
         page.goto(address + path)
+        page.add_style_tag(content=_AT_ONCE)
         seen[address + path] = there = page.evaluate(_WHAT_IS_THERE)
         wrong += [(path, words) for words in violations(axe, page)]
         page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})

@@ -144,17 +144,17 @@ def test_a_killed_worker_is_named_and_the_checkpoint_is_good(
     assert f"from step {steps}" in done.stdout
 
 
-@pytest.mark.parametrize("everyone", [True, False])
-def test_ctrl_c_ends_all_workers_and_saves(everyone, tmp_path):
-    """A terminal interrupts every process, `kill -INT` only the first."""
+@pytest.mark.parametrize("at", ["terminal", "process"])
+def test_ctrl_c_ends_all_workers_and_saves(at, tmp_path):
+    """A terminal interrupts the process group, `kill -INT` the process."""
     process = start(
         *("run", "s1", *OPTIONS, "--epochs", "100000", "--save", tmp_path),
         *("--save-every", "0", "--workers", "2", "--over", "processes"),
     )
     wait_for_steps(tmp_path, 1, process)
     workers = workers_of(process)
-    for pid in (process.pid, *(workers.values() if everyone else ())):
-        os.kill(pid, signal.SIGINT)
+    interrupt = os.killpg if at == "terminal" else os.kill
+    interrupt(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     steps = checkpoint.read(tmp_path).steps_done
@@ -163,12 +163,29 @@ def test_ctrl_c_ends_all_workers_and_saves(everyone, tmp_path):
     assert not [pid for pid in workers.values() if running(pid)]
 
 
+def test_workers_without_their_launcher_save_and_end(tmp_path):
+    process = start(
+        *("run", "s1", *OPTIONS, "--epochs", "100000", "--save", tmp_path),
+        *("--save-every", "0", "--workers", "2", "--over", "processes"),
+    )
+    wait_for_steps(tmp_path, 1, process)
+    workers = workers_of(process)
+    process.kill()
+    _, err = process.communicate(timeout=60)
+    steps = checkpoint.read(tmp_path).steps_done
+    assert f"interrupted after step {steps}" in err.splitlines()[-1]
+    deadline = time.monotonic() + 60
+    while any(map(running, workers.values())):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
 def running(pid):
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
         return False
-    return True
 
 
 @pytest.mark.parametrize(

@@ -161,6 +161,8 @@ def _quieten_if_launched(given):
     from rnn_parity.training import workers
 
     given["worker"] = workers.worker_index()
+    if given["worker"] is not None:
+        workers.end_with_launcher()
     if given["worker"]:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         given.update(save=None, figure=None, animate=None, live=False)

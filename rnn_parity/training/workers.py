@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -23,8 +24,9 @@ from rnn_parity.errors import UserError
 
 _WORKER = "RNN_PARITY_WORKER"
 _LOST = 75  # a worker's exit code when another one is gone
-_GRACE = 2.0  # seconds in which a worker ends when Ctrl-C reached it
-_ENDS = (0, 2, 130)  # the command line's own exit codes
+_GRACE = 5.0  # seconds for the first worker to save when `launch` is gone
+_INTERRUPTED = 130
+_ENDS = (0, 2, _INTERRUPTED)  # the command line's own exit codes
 
 
 def worker_index():
@@ -159,6 +161,19 @@ def ending_if_another_is_lost():
         os._exit(_LOST)
 
 
+def end_with_launcher():
+    """Has a launched worker end, and the first one save, without `launch`."""
+
+    def wait():
+        os.read(sys.stdin.fileno(), 1)  # until `launch` ends, however it does
+        if worker_index():
+            time.sleep(_GRACE)
+            os._exit(_LOST)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
 def launch(arguments, workers):
     """Runs `rnn-parity` with `arguments` in as many processes, on loopback.
 
@@ -194,37 +209,34 @@ def _start(arguments, addresses, index):
             "TF_CONFIG": json.dumps(config),
             _WORKER: str(index),
         },
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=silent,
         stderr=silent,
+        start_new_session=True,  # a terminal's Ctrl-C reaches only `launch`
     )
 
 
 def _watch(processes):
-    interrupted = []
-    before = signal.signal(
-        signal.SIGINT, lambda *_: interrupted.append(time.monotonic())
-    )
+    """The first worker's exit code; each Ctrl-C here goes to that worker."""
+
+    def pass_on(*_):
+        processes[0].send_signal(signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, pass_on)
     try:
         while True:
             time.sleep(0.05)
-            _pass_on(interrupted, processes[0])
             codes = [process.poll() for process in processes]
             if codes[0] in _ENDS:
                 return codes[0]
+            if codes[0] == -signal.SIGINT:  # outside Python's own code
+                return _INTERRUPTED
             if set(codes) - {None, *_ENDS}:
                 time.sleep(0.5)  # those that follow are not the cause
                 codes = [process.poll() for process in processes]
                 raise UserError(_who_is_gone(codes))
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _pass_on(interrupted, process):
-    """Ctrl-C reaches the first worker too; `kill -INT` only this process."""
-    if interrupted and time.monotonic() > interrupted[0] + _GRACE:
-        interrupted.clear()
-        process.send_signal(signal.SIGINT)
 
 
 def _who_is_gone(codes):
