@@ -1,6 +1,6 @@
 """What a training step costs: TensorFlow 1's session, TF 2, and others.
 
-    make bench-training
+    make bench
     python -m benchmarks.training_step --sections s1 --rounds 5
 
 Every contestant trains on the same epoch from the same weights, in a
