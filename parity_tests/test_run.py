@@ -142,7 +142,7 @@ def start(*arguments):
 
 def wait_for_steps(folder, steps, process):
     """Until the checkpoint in `folder` has at least `steps`."""
-    for _ in range(600):
+    for _ in range(6000):  # minutes, where others use the machine too
         assert process.poll() is None, process.communicate()
         path = folder / checkpoint.NAME
         if path.exists() and read(folder).steps_done >= steps:
