@@ -1,6 +1,6 @@
 """What a training step costs: TensorFlow 1's session, TF 2, and others.
 
-    make bench-training
+    make bench
     python -m benchmarks.training_step --sections s1 --rounds 5
 
 Every contestant trains on the same epoch from the same weights, in a
@@ -309,10 +309,10 @@ def main(sections, rounds, path, contestant):
     with progress.steps(total, "timing") as advance:
         for key in keys:
             every[key] = hold(key, rounds, advance)
+            if path:  # after every section: what is measured is kept
+                with files.atomic_write(path) as file:
+                    json.dump(every, file, indent=1)
     Console(width=120).print(table(every))
-    if path:
-        with files.atomic_write(path) as file:
-            json.dump(every, file, indent=1)
 
 
 if __name__ == "__main__":

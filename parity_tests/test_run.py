@@ -87,6 +87,22 @@ def test_a_run_that_cannot_learn_says_so(run_cli):
     assert "not above echo_step 4: no window holds" in done.stdout
 
 
+def test_a_run_whose_loss_overflows_says_so(run_cli, tmp_path):
+    done = run_cli(
+        *("run", "s1", *NUMPY, *SIZES, "--learning-rate", "1e38"),
+        *("--figure", tmp_path / "lost.png"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "the loss is no finite number from step " in done.stdout
+    assert "Warning" not in done.stderr
+
+
+def test_an_echo_of_no_steps_has_no_spike_to_explain(run_cli):
+    done = run_cli("run", "s1", *NUMPY, *SIZES, "--echo-step", "0")
+    assert done.returncode == 0, done.stderr
+    assert "but in its first batch" not in done.stdout
+
+
 def read(folder):
     return checkpoint.read(folder)
 
@@ -126,7 +142,7 @@ def start(*arguments):
 
 def wait_for_steps(folder, steps, process):
     """Until the checkpoint in `folder` has at least `steps`."""
-    for _ in range(600):
+    for _ in range(6000):  # minutes, where others use the machine too
         assert process.poll() is None, process.communicate()
         path = folder / checkpoint.NAME
         if path.exists() and read(folder).steps_done >= steps:
@@ -240,6 +256,8 @@ WRONG = {
     "--over says what workers are": ("s1", "--over", "processes"),
     "holds other files; name a new": ("s1", *NUMPY, "--save", "."),
     "cannot use /proc/here": ("s1", *NUMPY, "--save", "/proc/here"),
+    "--save names nothing": ("s1", *NUMPY, "--save", ""),
+    "is not enough memory": ("s1", *NUMPY, "--state-size", "10000000"),
     "leave --save away": ("s1", "--save", "a", "--resume", "b"),
 }
 
@@ -273,7 +291,7 @@ def saved(tmp_path_factory):
     [
         (("s3",), "holds section s2, not s3"),
         (("s2", "--state-size", "7"), "was trained with state_size 6"),
-        (("s2", "--seed", "4"), "was trained with seed 0"),
+        (("s2", "--seed", "4"), "was trained with seed 3"),
         (("s2",), "has trained 2 of 2 epochs; ask for more with --epochs"),
     ],
 )

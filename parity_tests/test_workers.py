@@ -158,7 +158,9 @@ def test_ctrl_c_ends_all_workers_and_saves(at, tmp_path):
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     steps = checkpoint.read(tmp_path).steps_done
-    assert f"interrupted after step {steps}" in err.splitlines()[-1]
+    last = err.splitlines()[-1]
+    assert f"interrupted after step {steps}" in last
+    assert last.endswith("--workers 2 --over processes")
     time.sleep(0.1)
     assert not [pid for pid in workers.values() if running(pid)]
 

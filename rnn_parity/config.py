@@ -1,12 +1,13 @@
 """The tutorial's constants, as one validated record."""
 
 import dataclasses
-import math
 import numbers
 
 from rnn_parity.errors import UserError
 
 DTYPES = ("float32", "float64")
+_MOST = 2**31 - 1  # TensorFlow counts in int32
+_LARGEST_FLOAT32 = 3.4028234663852886e38
 
 
 def _field(default, meaning, least=None):
@@ -86,14 +87,17 @@ class Config:
                 f"{name} is {value!r}; it must be a whole number of at least "
                 f"{least}"
             )
+        if value > _MOST:
+            raise UserError(f"{name} is {value}; it must be at most {_MOST}")
         object.__setattr__(self, name, int(value))
 
     def _check_positive(self, name):
         value = getattr(self, name)
         real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-        if not real or not (math.isfinite(value) and value > 0):
+        if not real or not 0 < value <= _LARGEST_FLOAT32:
             raise UserError(
-                f"{name} is {value!r}; it must be a finite number above 0"
+                f"{name} is {value!r}; it must be a finite number above 0, "
+                "in float32 too"
             )
         object.__setattr__(self, name, float(value))
 

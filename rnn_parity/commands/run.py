@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import shlex
 import signal
 import sys
 import time
@@ -54,7 +55,7 @@ def _unrolling(_context, _option, value):
 @click.option(
     "--seed",
     type=click.IntRange(0, 2**32 - 1),
-    help="Decides weights, data and dropout, alike in all versions. [0]",
+    help="Decides weights, data and dropout, alike in all versions. [3]",
 )
 @click.option(
     "--mode",
@@ -141,7 +142,16 @@ def run(section, **given):
         from rnn_parity.training import workers
 
         return workers.launch(sys.argv[1:], given["workers"])
-    session = _session(section, config, given, saved)
+    import numpy as np
+
+    # The summary tells of numbers that grew too large.
+    with _short_of_memory(), np.errstate(all="ignore"):
+        session = _session(section, config, given, saved)
+        return _run(session, given)
+
+
+def _run(session, given):
+    """Trains, evaluates, and draws; returns the exit code."""
     watchers = _watchers(session, given)
     click.echo(_heading(session))
     if session.strategy is None:
@@ -154,6 +164,21 @@ def run(section, **given):
     if not given["worker"]:
         _finish(session, watchers, given)
     return options.INTERRUPTED if stopped else options.OK
+
+
+@contextlib.contextmanager
+def _short_of_memory():
+    """Sizes that no memory holds are the user's to mend: one line."""
+    try:
+        yield
+    except Exception as error:  # TensorFlow's, if it is imported at all
+        names = {cls.__name__ for cls in type(error).__mro__}
+        if not names & {"MemoryError", "ResourceExhaustedError"}:
+            raise
+        raise UserError(
+            "there is not enough memory for these sizes; make state_size, "
+            "num_layers, batch_size or the series smaller"
+        ) from None
 
 
 def _quieten_if_launched(given):
@@ -172,6 +197,9 @@ def _check_files(given):
     """What would fail at the end fails before the start."""
     from rnn_parity.training import checkpoint
 
+    for name in ("save", "resume", "figure", "animate"):
+        if given[name] == "":  # as of a shell variable that is not set
+            raise UserError(f"--{name} names nothing; give a path")
     if given["save"] and given["resume"]:
         raise UserError(
             "--resume keeps its checkpoint in its own folder; "
@@ -284,11 +312,12 @@ def _session(section, config, given, saved):
         from rnn_parity.training import workers
 
         strategy = workers.strategy(given["workers"], given["over"])
+    seed = {} if given["seed"] is None else {"seed": given["seed"]}
     return Session(
         section.key,
         given["implementation"],
         config,
-        seed=given["seed"] or 0,
+        **seed,
         mode=given["mode"],
         unrolling=given["unrolling"],
         saved=saved,
@@ -304,8 +333,9 @@ def _heading(session):
         how = f" on {session.strategy.num_replicas_in_sync} replicas"
     line = (
         f"{session.section.key}, {session.section.title}: "
-        f"{session.implementation}{how}, {session.config.num_epochs} epochs "
-        f"of {session.config.num_batches} batches"
+        f"{session.implementation}{how}, "
+        f"{_counted(session.config.num_epochs, 'epoch', 's')} of "
+        f"{_counted(session.config.num_batches, 'batch', 'es')}"
     )
     if session.steps_done:
         line += f", from step {session.steps_done}"
@@ -317,6 +347,10 @@ def _heading(session):
             "input and its echo, so there is nothing to learn from"
         )
     return line
+
+
+def _counted(number, word, ending):
+    return f"{number} {word}{ending if number != 1 else ''}"
 
 
 class _Interruption:
@@ -364,17 +398,18 @@ def _train(session, watchers, given):
         if folder:
             session.checkpoint().write(folder)
     if interruption.asked:
-        _say_where(session, folder)
+        _say_where(session, folder, given)
     return interruption.asked
 
 
-def _say_where(session, folder):
+def _say_where(session, folder, given):
     where = f"interrupted after step {session.steps_done}"
     if folder:
-        where += (
-            f"; go on with: rnn-parity run {session.section.key} "
-            f"--resume {folder}"
-        )
+        words = ["run", session.section.key, "--resume", folder]
+        for name in ("workers", "over", "device"):
+            if given[name]:
+                words += [f"--{name}", str(given[name])]
+        where += f"; go on with: rnn-parity {shlex.join(words)}"
     click.echo(where, err=True)
 
 
@@ -439,21 +474,37 @@ def _finish(session, watchers, given):
 
 
 def _summary(session, evaluation):
+    import numpy as np
+
+    (lost,) = (~np.isfinite(session.losses)).nonzero()
+    if len(lost):
+        yield (
+            f"the loss is no finite number from step {lost[0] + 1} on; "
+            "train anew with a lower --learning-rate"
+        )
     per_epoch = session.config.num_batches
     if len(session.losses) >= per_epoch > 1:
         start = (len(session.losses) // per_epoch - 1) * per_epoch
-        last = session.losses[start : start + per_epoch]
-        yield (
-            f"last whole epoch: loss {last[1:].mean():.6f}, but in its first "
-            f"batch {last[0]:.6f}: no input was seen yet that its first "
-            f"{session.config.echo_step} steps are to echo"
+        yield _epoch_in_words(
+            session.losses[start : start + per_epoch],
+            session.config.echo_step,
         )
     if not evaluation.total:
         yield "fresh data: too short a series to show any echo"
         return
     share = evaluation.correct / evaluation.total
     yield (
-        f"fresh data: loss {evaluation.loss:.6f}, echo accuracy "
+        f"fresh data: loss {evaluation.loss:.6g}, echo accuracy "
         f"{100 * share:.2f} % ({evaluation.correct} of {evaluation.total} "
         "steps)"
     )
+
+
+def _epoch_in_words(losses, echo_step):
+    words = f"last whole epoch: loss {losses[1:].mean():.6g}"
+    if echo_step:
+        words += (
+            f", but in its first batch {losses[0]:.6g}: no input was seen "
+            f"yet that its first {echo_step} steps are to echo"
+        )
+    return words

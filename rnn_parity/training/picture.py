@@ -21,6 +21,7 @@ _MOST_FRAMES = 100
 _SECONDS_BETWEEN_DRAWINGS = 0.2
 # Okabe and Ito's palette, told apart by colour-blind people too.
 _INPUT, _ECHO, _PREDICTION, _LINE = "#0072B2", "#D55E00", "#009E73", "#555555"
+_PAST_THE_END = "#DDDDDD"
 
 
 def draw(figure, losses, view, config, title):
@@ -78,11 +79,17 @@ def _draw_row(axes, view, row, config):
         (view.predicted, 0.3, _PREDICTION, "the network's echo"),
     ):
         heights = values[row] / highest * height
+        heights = np.where(steps < view.lengths[row], heights, 0)
         axes.bar(steps, heights, width=1, color=colour, label=label)
-    axes.set_xlim(-0.5, len(steps) - 0.5)
+    end = len(steps) - 0.5
+    over = ""
+    if view.lengths[row] < len(steps):
+        over = " (grey: past its end)"
+        axes.axvspan(view.lengths[row] - 0.5, end, color=_PAST_THE_END)
+    axes.set_xlim(-0.5, end)
     axes.set_ylim(0, 2)
     axes.set_yticks([])
-    axes.set_title(f"row {row + 1}", fontsize=8)
+    axes.set_title(f"row {row + 1}{over}", fontsize=8)
     axes.set_xlabel("time step in the window", fontsize=8)
     axes.tick_params(labelsize=7)
 

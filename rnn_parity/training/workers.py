@@ -5,6 +5,11 @@ Every replica trains on its own rows of each batch with the section's own
 of this process under `MirroredStrategy` (GPUs, or where there are too few,
 logical CPUs), or processes of their own under
 `MultiWorkerMirroredStrategy`: `launch` starts those.
+
+Replicas add in another order than one alone does, and training amplifies
+rounding. In float64, two replicas of three rows each and the other sizes the
+tutorial's, losses are off by 2e-16 over the first 20 steps, and over the
+666 of an epoch by 1.2e-14 (section 1) and 1.2e-13 (section 4).
 """
 
 import contextlib
