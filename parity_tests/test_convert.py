@@ -860,3 +860,12 @@ def test_strict_refuses_a_wrapper_that_is_left_out(tmp_path):
     assert rnn_parity.convert_checkpoint(tmp_path / "highway.npz")
     with pytest.raises(UserError, match="carry_b is a HighwayWrapper"):
         rnn_parity.convert_checkpoint(tmp_path / "highway.npz", strict=True)
+
+
+def test_shards_of_a_projection_are_all_named(tmp_path):
+    shapes = {"RNN/LSTMCell/W_0": (11, 24), "RNN/LSTMCell/B": (24,)}
+    shapes |= {f"RNN/LSTMCell/W_P_{shard}": (3, 4) for shard in (0, 1)}
+    random_npz(tmp_path / "shards.npz", shapes)
+    found = rnn_parity.convert_checkpoint(tmp_path / "shards.npz")
+    (lacking,) = found.report.own.values()
+    assert "W_P_0, RNN/LSTMCell/W_P_1" in lacking

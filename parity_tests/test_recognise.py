@@ -482,3 +482,14 @@ def test_what_corrects_an_average_is_no_slot():
     inventory = recognise(shapes)
     assert not inventory.slots
     assert list(inventory.averages) == ["rnn/lstm_cell/kernel"]
+
+
+def test_layer_norm_of_0_12_has_its_kernel_in_a_scope():
+    scope = "RNN/LayerNormBasicLSTMCell"
+    shapes = {f"{scope}/linear/weights": (13, 24)} | {
+        f"{scope}/{gate}/{which}": (6,)
+        for gate in ("input", "transform", "forget", "output", "state")
+        for which in ("gamma", "beta")
+    }
+    (stack,) = recognise(shapes).stacks
+    assert stack.forward[0].kind.name == "LayerNormBasicLSTMCell"

@@ -40,8 +40,8 @@ def beyond_keras(cell, options):
             names += [n for n in cell.names if "/wc" in n]
             lacking.append(f"peepholes ({', '.join(names)})")
         if cell.projection:
-            (name,) = cell.variables["projection_kernel"]
-            lacking.append(f"a projection ({name})")
+            names = ", ".join(cell.variables["projection_kernel"])
+            lacking.append(f"a projection ({names})")
         if options.get("cell_clip"):
             lacking.append(f"cell_clip={options['cell_clip']}")
     return lacking

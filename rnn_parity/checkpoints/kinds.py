@@ -318,7 +318,7 @@ KINDS = (
     Kind(
         "LayerNormBasicLSTMCell",
         "tf1_cells:LayerNormBasicLSTMCell",
-        {"kernel": _KERNEL} | _NORMS,
+        {"kernel": (*_KERNEL, "linear/weights")} | _NORMS,
         _gated(4),
         options=_FORGET | _TANH,
         lstm=True,

@@ -83,8 +83,8 @@ def _must_have_room(model, path):
     free = shutil.disk_usage(path.parent).free
     if free < 2 * size:
         raise UserError(
-            f"cannot write {path}: it takes {2 * size / 1e6:.0f} MB for a "
-            f"while, and {free / 1e6:.0f} MB are free"
+            f"cannot write {path}: it takes {2 * size / 1e6:.3g} MB for "
+            f"a while, and {free / 1e6:.3g} MB are free"
         )
     return size
 
