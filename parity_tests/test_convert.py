@@ -19,6 +19,7 @@ from numpy_ref import tf1_cells, tf1_rnn
 from rnn_parity import UserError, ladder, tolerances
 from rnn_parity.checkpoints import forms, kinds, optimizers, running, verify
 from rnn_parity.checkpoints.convert import Converted
+from rnn_parity.checkpoints.export import export_checkpoint
 from rnn_parity.quiet import tf
 
 FOLDER = recorded.FOLDER / "checkpoints"
@@ -696,3 +697,175 @@ def two_updates(checkpoint, gradients, make):
         for _ in range(2):
             session.run(step)
         return session.run(made)
+
+
+# --- Residuals within one direction of two ---
+
+
+def random_npz(path, shapes, seed=3):
+    random = np.random.default_rng(seed)
+    arrays = {
+        name: random.uniform(-0.5, 0.5, shape).astype("float32")
+        for name, shape in shapes.items()
+    }
+    np.savez(path, **arrays)
+    return arrays
+
+
+def gru_arrays(scope, inputs, units):
+    rows = inputs + units
+    return {
+        f"{scope}/gates/kernel": (rows, 2 * units),
+        f"{scope}/gates/bias": (2 * units,),
+        f"{scope}/candidate/kernel": (rows, units),
+        f"{scope}/candidate/bias": (units,),
+    }
+
+
+def as_gru(arrays, scope):
+    return tf1_cells.GRUCell(
+        **{
+            f"{part}_{what}": arrays[f"{scope}/{part}s/{what}"]
+            if part == "gate"
+            else arrays[f"{scope}/{part}/{what}"]
+            for part in ("gate", "candidate")
+            for what in ("kernel", "bias")
+        }
+    )
+
+
+RESIDUAL = "bidirectional_rnn/{}/multi_rnn_cell/cell_{}/gru_cell"
+
+
+def test_residuals_of_two_directions_are_kept(tmp_path):
+    shapes = {}
+    for way in ("fw", "bw"):
+        shapes |= gru_arrays(RESIDUAL.format(way, 0), 3, 5)
+        shapes |= gru_arrays(RESIDUAL.format(way, 1), 5, 5)
+    arrays = random_npz(tmp_path / "two.npz", shapes)
+    found = rnn_parity.convert_checkpoint(tmp_path / "two.npz", residual=True)
+    random = np.random.default_rng(4)
+    inputs = random.standard_normal((3, 6, 3)).astype("float32")
+    lengths = np.array([6, 2, 0])
+    state = random.standard_normal((2, 2, 3, 5)).astype("float32")
+    outputs, final = found.run(inputs, state, lengths)
+    for at, way in enumerate(("fw", "bw")):
+        cell = tf1_cells.MultiRNNCell(
+            [
+                as_gru(arrays, RESIDUAL.format(way, 0)),
+                tf1_cells.ResidualWrapper(
+                    as_gru(arrays, RESIDUAL.format(way, 1))
+                ),
+            ]
+        )
+        x = tf1_rnn.reverse_sequence(inputs, lengths) if at else inputs
+        y, last = tf1_rnn.dynamic_rnn(cell, x, tuple(state[at]), lengths)
+        y = tf1_rnn.reverse_sequence(y, lengths) if at else y
+        np.testing.assert_allclose(outputs[at], y, atol=2e-6)
+        np.testing.assert_allclose(final[at], last, atol=2e-6)
+    assert set(found.report.own) == {
+        RESIDUAL.format(way, 1) for way in ("fw", "bw")
+    }
+    with pytest.raises(UserError, match="a residual within one direction"):
+        rnn_parity.convert_checkpoint(
+            tmp_path / "two.npz", residual=True, strict=True
+        )
+
+
+def test_a_saved_residual_loads_and_goes_back(tmp_path):
+    shapes = {}
+    for way in ("fw", "bw"):
+        shapes |= gru_arrays(f"bidirectional_rnn/{way}/gru_cell", 4, 4)
+    arrays = random_npz(tmp_path / "one.npz", shapes)
+    found = rnn_parity.convert_checkpoint(tmp_path / "one.npz", residual=True)
+    found.save(tmp_path / "one.keras")
+    loaded = keras.models.load_model(tmp_path / "one.keras")
+    x = np.random.default_rng(5).standard_normal((2, 3, 4)).astype("f")
+    np.testing.assert_array_equal(loaded(x), found.model(x))
+    export_checkpoint(tmp_path / "one.keras", tmp_path / "back.ckpt")
+    reader = tf.train.load_checkpoint(str(tmp_path / "back.ckpt"))
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(reader.get_tensor(name), array)
+
+
+# --- What else a checkpoint may hold ---
+
+
+def bundle(path, tensors):
+    """A checkpoint of the second format, of any dtype."""
+    tf.raw_ops.SaveV2(
+        prefix=str(path),
+        tensor_names=list(tensors),
+        shape_and_slices=[""] * len(tensors),
+        tensors=[tf.constant(tensor) for tensor in tensors.values()],
+    )
+
+
+def lstm_tensors(dtype):
+    random = np.random.default_rng(6)
+    return {
+        "rnn/lstm_cell/kernel": tf.cast(random.random((8, 20)), dtype),
+        "rnn/lstm_cell/bias": tf.cast(random.random(20), dtype),
+    }
+
+
+def test_bfloat16_is_read_as_float32(tmp_path):
+    bundle(tmp_path / "narrow", lstm_tensors(tf.bfloat16))
+    found = rnn_parity.convert_checkpoint(tmp_path / "narrow")
+    outputs, _ = found.run(np.ones((2, 3, 3)))
+    assert outputs.dtype == np.float32
+    assert any(
+        "bfloat16 are read as float32" in n for n in found.report.notes
+    )
+
+
+@pytest.mark.parametrize("dtype", [tf.int32, tf.complex64])
+def test_weights_that_are_no_real_numbers_are_named(tmp_path, dtype):
+    bundle(tmp_path / "odd", lstm_tensors(dtype))
+    with pytest.raises(UserError, match=f"kernel holds {dtype.name}"):
+        rnn_parity.convert_checkpoint(tmp_path / "odd")
+
+
+def test_strings_are_kept_like_any_other_variable(tmp_path):
+    from rnn_parity.checkpoints import saving
+
+    words = np.array([b"one", b"a\0b\0", b""], object)
+    bundle(
+        tmp_path / "words", lstm_tensors(tf.float32) | {"vocabulary": words}
+    )
+    found = rnn_parity.convert_checkpoint(tmp_path / "words")
+    found.save(tmp_path / "words.keras")
+    origin = saving.read_origin(tmp_path / "words.keras")
+    np.testing.assert_array_equal(origin.kept["vocabulary"](), words)
+
+
+def test_brackets_in_a_path_are_no_pattern(tmp_path):
+    folder = tmp_path / "a [1]*?"
+    folder.mkdir()
+    bundle(folder / "model [2].ckpt", lstm_tensors(tf.float32))
+    found = rnn_parity.convert_checkpoint(folder)
+    assert found.layers["rnn/lstm_cell"].units == 5
+    found.save(folder / "model [2].keras")  # reads what it keeps
+    assert (folder / "model [2].keras").exists()
+
+
+def test_strict_refuses_a_wrapper_that_is_left_out(tmp_path):
+    shapes = {
+        "rnn/lstm_cell/kernel": (8, 16),
+        "rnn/lstm_cell/bias": (16,),
+        "rnn/carry_w": (4, 4),
+        "rnn/carry_b": (4,),
+    }
+    random_npz(tmp_path / "highway.npz", shapes)
+    assert rnn_parity.convert_checkpoint(tmp_path / "highway.npz")
+    with pytest.raises(UserError, match="carry_b is a HighwayWrapper"):
+        rnn_parity.convert_checkpoint(tmp_path / "highway.npz", strict=True)
+
+
+def test_shards_of_a_projection_are_all_named(tmp_path):
+    shapes = {"RNN/LSTMCell/W_0": (11, 24), "RNN/LSTMCell/B": (24,)}
+    shapes |= {f"RNN/LSTMCell/W_P_{shard}": (3, 4) for shard in (0, 1)}
+    random_npz(tmp_path / "shards.npz", shapes)
+    found = rnn_parity.convert_checkpoint(tmp_path / "shards.npz")
+    (lacking,) = found.report.own.values()
+    assert "W_P_0, RNN/LSTMCell/W_P_1" in lacking

@@ -323,3 +323,173 @@ def test_a_cell_that_is_not_converted_is_named():
     inventory = recognise(shapes)
     assert not inventory.stacks
     assert all("phased_lstm_cell" in why for why in inventory.others.values())
+
+
+def cell(scope, inputs, units, gates=4):
+    return {
+        f"{scope}/kernel": (inputs + units, gates * units),
+        f"{scope}/bias": (gates * units,),
+    }
+
+
+def dense(scope, inputs, classes):
+    return {f"{scope}/kernel": (inputs, classes), f"{scope}/bias": (classes,)}
+
+
+def gru(scope, inputs, units):
+    rows = inputs + units
+    return {
+        f"{scope}/gates/kernel": (rows, 2 * units),
+        f"{scope}/gates/bias": (2 * units,),
+        f"{scope}/candidate/kernel": (rows, units),
+        f"{scope}/candidate/bias": (units,),
+    }
+
+
+def test_no_two_stacks_have_one_name():
+    """An attention wrapper round one layer parts it from the others."""
+    scope = "dec/decoder/multi_rnn_cell/cell_{}/gru_cell"
+    shapes = gru(scope.format(0), 7, 6)
+    shapes |= gru(scope.format("1/attention_wrapper"), 12, 6)
+    names = [stack.name for stack in recognise(shapes).stacks]
+    assert len(names) == len(set(names)) == 2
+
+
+def test_a_layer_that_is_missing_is_not_skipped():
+    scope = "rnn/multi_rnn_cell/cell_{}/lstm_cell"
+    shapes = cell(scope.format(0), 7, 6) | cell(scope.format(2), 6, 6)
+    inventory = recognise(shapes)
+    assert [len(stack.cells) for stack in inventory.stacks] == [1, 1]
+    assert any("lacks a layer" in note for note in inventory.notes)
+
+
+def test_stacks_in_stacks_are_one():
+    scope = "rnn/multi_rnn_cell/cell_{}/lstm_cell"
+    shapes = cell(scope.format("0/multi_rnn_cell/cell_0"), 7, 4)
+    shapes |= cell(scope.format("0/multi_rnn_cell/cell_1"), 4, 5)
+    shapes |= cell(scope.format(1), 5, 6)
+    (stack,) = recognise(shapes).stacks
+    assert [c.sizes.units for c in stack.forward] == [4, 5, 6]
+
+
+def test_one_direction_alone_is_told():
+    inventory = recognise(cell("bidirectional_rnn/bw/lstm_cell", 7, 6))
+    assert any("of which only bw" in note for note in inventory.notes)
+
+
+@pytest.mark.parametrize("sizes", [(12, 6), (9, 6)])
+def test_layers_of_two_directions_need_no_scope_of_their_own(sizes):
+    """`stack_bidirectional_dynamic_rnn(scope="deep")`."""
+    scope = "net/deep/cell_{}/bidirectional_rnn/{}/gru_cell"
+    shapes = {}
+    for layer, inputs in enumerate((7, sizes[0])):
+        for way in ("fw", "bw"):
+            shapes |= gru(scope.format(layer, way), inputs, sizes[1])
+    stacks = recognise(shapes).stacks
+    if sizes == (12, 6):
+        assert [stack.name for stack in stacks] == ["net/deep"]
+        assert stacks[0].form == "two ways, layer by layer"
+    else:  # not on top of one another, but still two directions
+        assert [stack.form for stack in stacks] == ["two ways"] * 2
+
+
+def test_a_cell_whose_shapes_do_not_fit_is_named():
+    inventory = recognise(
+        cell("rnn/lstm_cell", 7, 6) | {"rnn/lstm_cell/bias": (23,)}
+    )
+    assert not inventory.stacks
+    for why in inventory.others.values():
+        assert "called after LSTMCell, whose shapes these are not" in why
+        assert "rnn/lstm_cell/kernel [13, 24]" in why
+
+
+def test_parts_of_cells_are_no_cells():
+    for shapes in (
+        dense("rnn/gru_cell/gates", 13, 12),
+        dense("rnn/phased_lstm_cell/mask_gates", 13, 12),
+        dense("rnn/attention_cell_wrapper", 11, 7),
+    ):
+        inventory = recognise(shapes)
+        assert not inventory.stacks
+        assert not inventory.questions
+    assert "attention_cell_wrapper" in next(iter(inventory.others.values()))
+
+
+def test_layer_norm_that_is_switched_off_leaves_a_plain_cell():
+    scope = "rnn/layer_norm_basic_lstm_cell"
+    (stack,) = recognise(cell(scope, 7, 6)).stacks
+    assert stack.forward[0].kind.name == "BasicLSTMCell"
+
+
+def test_a_cell_without_a_loop_is_known_by_its_name():
+    shapes = cell("net/lstm", 7, 6) | dense("net/lstm_out", 6, 4)
+    inventory = recognise(shapes)
+    (stack,) = inventory.stacks
+    assert stack.forward[0].kind.name == "BasicLSTMCell"
+    assert any("its name says so" in note for note in inventory.notes)
+    assert [one.kernel for one in inventory.read_outs] == [
+        "net/lstm_out/kernel"
+    ]
+
+
+def test_what_could_be_a_cell_is_offered_with_its_kinds():
+    why = recognise(cell("enc/cell", 7, 6)).others["enc/cell/kernel"]
+    assert "BasicLSTMCell (7 inputs, 6 units)" in why
+    assert "--cell enc/cell=BasicLSTMCell" in why
+    (stack,) = recognise(
+        cell("enc/cell", 7, 6), kind={"enc/cell": "BasicLSTMCell"}
+    ).stacks
+    assert stack.inputs == 7
+
+
+@pytest.mark.parametrize(
+    ("forward", "backward"),
+    [
+        ("net/FwLSTM", "net/BwLSTM"),
+        ("lstmfw", "lstmbw"),
+        ("RNN_ltr", "RNN_rtl"),
+        ("BiRNN_FW", "BiRNN_BW"),
+    ],
+)
+def test_directions_are_read_off_any_part_of_a_name(forward, backward):
+    (stack,) = recognise(two(forward, backward)).stacks
+    assert stack.name == f"{forward}+{backward}"
+
+
+def test_numbers_tell_directions_like_an_ending_does():
+    shapes = two("net/rnn_1", "net/rnn_2")
+    notes = recognise(shapes).notes
+    assert any("--bidirectional net/rnn_1,net/rnn_2" in n for n in notes)
+    (stack,) = recognise(shapes | dense("out", 10, 2)).stacks
+    assert stack.form == "two ways"
+    shapes |= {f"net/rnn_3/{k}": v for k, v in plain().items()}
+    assert not recognise(shapes).notes  # three are no pair
+
+
+def test_a_read_out_in_its_stacks_scope_has_a_name_of_its_own():
+    shapes = cell("rnn/lstm_cell", 7, 6) | dense("rnn", 6, 4)
+    (read_out,) = recognise(shapes).read_outs
+    assert read_out.name == "rnn/kernel"
+
+
+def test_what_corrects_an_average_is_no_slot():
+    average = "rnn/lstm_cell/kernel/ExponentialMovingAverage"
+    shapes = named("lstm_cell") | {
+        average: (24, 16),
+        f"{average}/biased": (24, 16),
+        f"{average}/local_step": (),
+    }
+    inventory = recognise(shapes)
+    assert not inventory.slots
+    assert list(inventory.averages) == ["rnn/lstm_cell/kernel"]
+
+
+def test_layer_norm_of_0_12_has_its_kernel_in_a_scope():
+    scope = "RNN/LayerNormBasicLSTMCell"
+    shapes = {f"{scope}/linear/weights": (13, 24)} | {
+        f"{scope}/{gate}/{which}": (6,)
+        for gate in ("input", "transform", "forget", "output", "state")
+        for which in ("gamma", "beta")
+    }
+    (stack,) = recognise(shapes).stacks
+    assert stack.forward[0].kind.name == "LayerNormBasicLSTMCell"

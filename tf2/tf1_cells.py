@@ -62,6 +62,48 @@ class TF1Cell(keras.Layer):
         ]
 
 
+@_register
+class ResidualCell(keras.Layer):
+    """A cell whose outputs have its inputs added: `tf.nn.rnn_cell`'s
+    `ResidualWrapper`.
+
+    Between layers `keras.layers.Add` does it; within one direction of two
+    nothing of Keras does.
+
+    Args:
+        cell: a Keras cell, its outputs as wide as its inputs.
+    """
+
+    def __init__(self, cell, **arguments):
+        super().__init__(**arguments)
+        self.cell = cell
+        self.state_size = cell.state_size
+        self.output_size = cell.output_size
+
+    def build(self, input_shape):
+        if not self.cell.built:  # a loaded one is
+            self.cell.build(input_shape)
+
+    def call(self, inputs, states, training=None):
+        outputs, states = self.cell(inputs, states, training=training)
+        return inputs + outputs, states
+
+    def get_initial_state(self, batch_size=None):
+        """A state of zeros, to start from."""
+        return self.cell.get_initial_state(batch_size)
+
+    def get_config(self):
+        return super().get_config() | {
+            "cell": keras.saving.serialize_keras_object(self.cell)
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        """The way back from `get_config`."""
+        cell = keras.saving.deserialize_keras_object(config.pop("cell"))
+        return cls(cell, **config)
+
+
 def _linear(inputs, state, kernel, bias):
     """[inputs, state] kernel + bias; the bias may be None."""
     product = ops.matmul(ops.concatenate([inputs, state], -1), kernel)

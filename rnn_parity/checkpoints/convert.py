@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 
-from rnn_parity.checkpoints import forms, reader, verify
+from rnn_parity.checkpoints import forms, reader, recognise, verify
 from rnn_parity.checkpoints.options import Options
 from rnn_parity.errors import UserError
 
@@ -159,17 +159,38 @@ class Converted:
                 f"{self.checkpoint.path} holds no moving averages beside "
                 "the weights"
             )
+        for name in self._weights():
+            dtype = self.checkpoint.dtypes[self.source(name)]
+            if dtype not in ("float16", "float32", "float64"):
+                raise UserError(
+                    f"{name} holds {dtype}, and weights are real numbers"
+                )
         kept = self.options.input_keep_prob, self.options.output_keep_prob
         if not all(0 < each <= 1 for each in kept):
             raise UserError("a keep probability is above 0 and at most 1")
 
     def _beyond_keras(self):
         own = {}
+        two_ways = {
+            cell.scope
+            for stack in self.inventory.stacks
+            for cell in stack.cells
+            if stack.backward
+        }
         for cell in self.cells:
             options = self.cell_options[cell.scope]
             lacking = forms.beyond_keras(cell, options)
+            if cell.scope in self.residual & two_ways:
+                lacking.append("a residual within one direction of two")
             if lacking:
                 own[cell.scope] = ", ".join(lacking)
+        outside = [
+            f"{name} is {why}"
+            for name, why in self.inventory.others.items()
+            if why.endswith(recognise.INSIDE_ONLY)
+        ]
+        if outside and self.options.strict:
+            raise UserError(f"{outside[0]}; --strict refuses that")
         if own and self.options.strict:
             scope, lacking = next(iter(own.items()))
             more = f" (and {len(own) - 1} more)" * (len(own) > 1)
@@ -251,9 +272,18 @@ class Converted:
     def cells(self):
         return [cell for s in self.inventory.stacks for cell in s.cells]
 
+    def _weights(self):
+        """The names of all weights of cells and read-outs."""
+        read_outs = self.inventory.read_outs
+        return [
+            *(name for cell in self.cells for name in cell.names),
+            *(n for one in read_outs for n in (one.kernel, one.bias) if n),
+        ]
+
     def dtype(self, cell):
         """The dtype of a cell's arrays, as Keras names it."""
-        return self.checkpoint.dtypes[self.source(cell.names[0])]
+        dtypes = [self.checkpoint.dtypes[self.source(n)] for n in cell.names]
+        return np.result_type(*dtypes).name
 
     def forward_cells(self, stack):
         """A stack's forward cells, one as often as it has layers."""

@@ -40,8 +40,8 @@ def beyond_keras(cell, options):
             names += [n for n in cell.names if "/wc" in n]
             lacking.append(f"peepholes ({', '.join(names)})")
         if cell.projection:
-            (name,) = cell.variables["projection_kernel"]
-            lacking.append(f"a projection ({name})")
+            names = ", ".join(cell.variables["projection_kernel"])
+            lacking.append(f"a projection ({names})")
         if options.get("cell_clip"):
             lacking.append(f"cell_clip={options['cell_clip']}")
     return lacking
@@ -119,6 +119,21 @@ def make_cell(cell, options, dtype):
     return getattr(keras.layers, f"{name}Cell")(**arguments)
 
 
+def with_residual(keras_cell):
+    """A cell that adds its inputs to its outputs."""
+    from tf2 import tf1_cells
+
+    return tf1_cells.ResidualCell(keras_cell, dtype=keras_cell.dtype)
+
+
+def without_residual(keras_cell):
+    """The cell in a `ResidualCell`; any other as it is."""
+    from tf2 import tf1_cells
+
+    residual = isinstance(keras_cell, tf1_cells.ResidualCell)
+    return keras_cell.cell if residual else keras_cell
+
+
 def make_layer(cell, options, dtype, name, go_backwards=False):
     """The Keras layer, not yet built; it returns all steps and states."""
     import keras
@@ -143,6 +158,7 @@ def make_layer(cell, options, dtype, name, go_backwards=False):
 
 def weights(keras_cell, cell, options):
     """{argument, or Keras' name: variable} of a built Keras cell."""
+    keras_cell = without_residual(keras_cell)
     if is_own(cell, options):
         return {
             argument: _own_variable(keras_cell, argument)

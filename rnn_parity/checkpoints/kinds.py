@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 
 _KERNEL = ("kernel", "weights", "Linear/Matrix", "W_0")
+PLAIN_KERNELS = _KERNEL
 _BIAS = ("bias", "biases", "Linear/Bias", "B")
 _PLAIN = {"kernel": _KERNEL, "bias": _BIAS}
 _BLOCK = {"kernel": (*_KERNEL, "W"), "bias": (*_BIAS, "b")}
@@ -317,7 +318,7 @@ KINDS = (
     Kind(
         "LayerNormBasicLSTMCell",
         "tf1_cells:LayerNormBasicLSTMCell",
-        {"kernel": _KERNEL} | _NORMS,
+        {"kernel": (*_KERNEL, "linear/weights")} | _NORMS,
         _gated(4),
         options=_FORGET | _TANH,
         lstm=True,

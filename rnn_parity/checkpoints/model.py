@@ -140,7 +140,7 @@ def _layer(converted, cell, go_backwards=False):
         encode(cell.scope),
         go_backwards,
     )
-    with _cheap_initializers(layer.cell):
+    with _cheap_initializers(*_inner_cells(layer)):
         layer.build((None, None, cell.sizes.inputs))
     return layer
 
@@ -163,9 +163,9 @@ def _cheap_initializers(*cells):
 
 
 def _add(converted, cell, layer, keras_cell=None):
-    keras_cell = layer.cell if keras_cell is None else keras_cell
+    keras_cell = keras_cell or layer.cell
     converted._runners[cell.scope] = Runner(cell, keras_cell, layer)
-    alone = layer.cell is keras_cell
+    alone = len(_inner_cells(layer)) == 1
     converted.layers[cell.scope] = layer if alone else keras_cell
 
 
@@ -175,14 +175,11 @@ def _two_ways(converted, name, forward, backward, x):
         _direction(converted, name, cells, way)
         for cells, way in ((forward, "forward"), (backward, "backward"))
     ]
-    residual = {cell.scope for cell in (*forward, *backward)}
-    if residual & converted.residual or (
-        converted.options.input_keep_prob != 1
-        or converted.options.output_keep_prob != 1
-    ):
+    options = converted.options
+    if (options.input_keep_prob, options.output_keep_prob) != (1, 1):
         raise UserError(
-            f"{name} has two directions; residuals and keep probabilities "
-            "are for stacks of one"
+            f"{name} has two directions; keep probabilities are for stacks "
+            "of one"
         )
     if _alike(*layers):
         both = keras.layers.Bidirectional(
@@ -206,9 +203,11 @@ def _two_ways(converted, name, forward, backward, x):
 
 
 def _inner_cells(layer):
+    """The cells that hold arrays, whatever is round them."""
+    inside = [layer.cell]
     if isinstance(layer.cell, keras.layers.StackedRNNCells):
-        return layer.cell.cells
-    return [layer.cell]
+        inside = layer.cell.cells
+    return [forms.without_residual(cell) for cell in inside]
 
 
 def _alike(forward, backward):
@@ -222,19 +221,16 @@ def _alike(forward, backward):
 
 def _direction(converted, name, cells, way):
     """The layer of one direction; several cells run in one layer."""
-    if len(cells) == 1:
+    if len(cells) == 1 and cells[0].scope not in converted.residual:
         return _layer(converted, cells[0], go_backwards=way == "backward")
-    keras_cells = [
-        forms.make_cell(
-            cell,
-            converted.cell_options[cell.scope],
-            converted.dtype(cell),
-        )
-        for cell in cells
-    ]
     dtype = converted.dtype(cells[0])
+    keras_cells = [_cell_of_direction(converted, cell) for cell in cells]
+    if len(cells) == 1:
+        (inside,) = keras_cells
+    else:
+        inside = keras.layers.StackedRNNCells(keras_cells, dtype=dtype)
     layer = keras.layers.RNN(
-        keras.layers.StackedRNNCells(keras_cells, dtype=dtype),
+        inside,
         return_sequences=True,
         return_state=True,
         zero_output_for_mask=True,
@@ -242,6 +238,14 @@ def _direction(converted, name, cells, way):
         dtype=dtype,
         name=encode(f"{name}/{way}"),
     )
-    with _cheap_initializers(*keras_cells):
+    with _cheap_initializers(*_inner_cells(layer)):
         layer.build((None, None, cells[0].sizes.inputs))
     return layer
+
+
+def _cell_of_direction(converted, cell):
+    options = converted.cell_options[cell.scope]
+    keras_cell = forms.make_cell(cell, options, converted.dtype(cell))
+    if cell.scope in converted.residual:
+        return forms.with_residual(keras_cell)
+    return keras_cell

@@ -8,6 +8,7 @@ import contextlib
 import os
 import pathlib
 import re
+import tempfile
 
 import numpy as np
 
@@ -17,6 +18,7 @@ _OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 _SHARD = re.compile(r"(.+)\.data-\d{5}-of-(\d{5})$")
 _SHARD_V1 = re.compile(r"(.+)-\d{5}-of-(\d{5})$")
 _ENDINGS = (".index", ".meta")
+_BFLOAT16 = "bfloat16"  # NumPy has none
 
 
 class Checkpoint:
@@ -205,11 +207,15 @@ def _open_prefix(prefix, notes):
     ending = r"-(\d{5})-of-(\d{5})" if which == "V1 sharded" else ending
     if ending:
         _all_shards(prefix, ending)
+    from rnn_parity.quiet import tf
+
+    links = None
     if which == "V1 sharded":
         pattern = f"{_escaped(prefix)}-?????-of-?????"
+    elif which == "V1":
+        pattern = _escaped(prefix)
     else:
-        pattern = prefix
-    from rnn_parity.quiet import tf
+        pattern, links = _plainly_named(prefix)
 
     if pathlib.Path(prefix).is_file() and which == "V1":
         _must_be_a_table(prefix)
@@ -223,13 +229,45 @@ def _open_prefix(prefix, notes):
             "tf.train.Checkpoint or Keras), which needs no conversion; load "
             "it with the program that saved it"
         )
+    narrow = {name for name, d in dtypes.items() if d.name == _BFLOAT16}
+    if narrow:
+        notes.append(
+            f"{len(narrow)} variables of bfloat16 are read as float32, which "
+            "holds them exactly"
+        )
+
+    def read(name, _links=links):  # there as long as it is read
+        array = reader.get_tensor(name)
+        return array.astype(np.float32) if name in narrow else array
+
     return Checkpoint(
         prefix,
         {name: tuple(shapes[name]) for name in sorted(shapes)},
-        {name: dtypes[name].name for name in sorted(dtypes)},
-        reader.get_tensor,
+        {
+            name: "float32" if name in narrow else dtypes[name].name
+            for name in sorted(dtypes)
+        },
+        read,
         notes,
     )
+
+
+def _plainly_named(prefix):
+    """(the prefix by a name that is no pattern, what keeps that there).
+
+    TensorFlow takes the prefix for a pattern when it looks for the index,
+    and as it is when it opens the data, so escaping does not help.
+    """
+    if _escaped(prefix) == prefix:
+        return prefix, None
+    links = tempfile.TemporaryDirectory(prefix="rnn-parity-")
+    path = pathlib.Path(prefix)
+    for file in path.parent.iterdir():
+        ending = file.name.removeprefix(path.name)
+        if ending == ".index" or _SHARD.match(f"_{ending}"):
+            plain = pathlib.Path(links.name) / f"model.ckpt{ending}"
+            plain.symlink_to(file.absolute())
+    return str(pathlib.Path(links.name) / "model.ckpt"), links
 
 
 def _escaped(prefix):

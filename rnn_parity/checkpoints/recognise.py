@@ -10,12 +10,14 @@ evidence speaks for one, or else a question, which an option answers.
 
 import dataclasses
 import difflib
+import itertools
 import re
 
 from rnn_parity.checkpoints import kinds
 from rnn_parity.errors import UserError
 
 DENSE, OTHER = "dense", "other"
+_BY_LAYER = "two ways, layer by layer"
 _SHOWN = 8  # names in a line
 
 # {what an optimizer calls itself in a slot's name: its slots, in order}
@@ -43,7 +45,8 @@ _LOOP = re.compile(
 _NO_CELL = re.compile(
     r"(?i)^(dense|fc\d*|fully_connected|proj(ection)?|softmax|logits?|out(put)?"
     r"|linear|embed\w*|memory_layer|query_layer|attention_layer"
-    r"|(in|out)put_projection\w*|attn_output_projection|embedding_wrapper)"
+    r"|(in|out)put_projection\w*|attn_output_projection|embedding_wrapper"
+    r"|attention_cell_wrapper|gates|candidate)"
     r"(_\d+)?$"
 )
 _COUNTERPARTS = (
@@ -51,10 +54,14 @@ _COUNTERPARTS = (
     ("fwd", "bwd"),
     ("forward", "backward"),
     ("l2r", "r2l"),
+    ("ltr", "rtl"),
 )
 _WRAPPERS = re.compile(
     r"^(input|output)_projection_wrapper|^embedding_wrapper"
+    r"|^attention_cell_wrapper"
 )
+_SOUNDS_RECURRENT = re.compile(r"(?i)lstm|gru|rnn|cell|recur")
+INSIDE_ONLY = "only the cell in it is converted"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -267,13 +274,14 @@ class _Recognition:
             name: tuple(shape) for name, shape in sorted(shapes.items())
         }
         self.notes, self.questions, self.others = [], [], {}
+        self.stacks = []
         self.used_answers = set()
 
     def run(self):
         slots, averages = self.take_slots()
         counters = self.take_counters()
         cells = self.take_cells()
-        stacks = self.pair_up(self.group(cells))
+        stacks = self.stacks = self.pair_up(self.group(cells))
         read_outs = self.take_read_outs(stacks)
         for name in self.left:
             self.others.setdefault(name, self.why_not(name))
@@ -299,7 +307,9 @@ class _Recognition:
             owner, ending = self.owner(name, shape)
             if owner is None:
                 continue
-            if _AVERAGE.search(ending):
+            if ending in ("biased", "local_step"):
+                self.others[name] = "how a moving average corrects its start"
+            elif _AVERAGE.search(ending):
                 averages[owner] = name
             else:
                 base = re.sub(r"_\d+$", "", ending)
@@ -522,16 +532,17 @@ class _Recognition:
             return None
         if answer is not None:
             return fitting[0]
-        if kinds.bare(scope.rsplit("/", 1)[-1]) in kinds.UNSUPPORTED:
+        if _unsupported(scope):
             return None
         named = kinds.named(scope)
         if named is not None:
             exact = self.as_kind(scope, named)
             if exact is not None:
                 return exact
-            # Wrapped kinds store an LSTM's variables under other names.
-            by_family = [c for c in fitting if c.kind.lstm == named.lstm]
-            return by_family[0] if len(by_family) == 1 else None
+            # Wrapped kinds store an LSTM's variables under other names, and
+            # some leave out what they were told not to use.
+            family = _plain([c for c in fitting if c.kind.lstm == named.lstm])
+            return family[0] if len(family) == 1 else None
         if not self.may_be_cell(scope, fitting):
             return None
         hinted = self.hinted(scope, fitting)
@@ -545,17 +556,21 @@ class _Recognition:
         last = scope.rsplit("/", 1)[-1]
         if not fitting or kinds.named(scope) is not None:
             return False
-        if kinds.bare(last) in kinds.UNSUPPORTED or _NO_CELL.match(last):
+        if _unsupported(scope) or _NO_CELL.match(last):
             return False
-        return _in_loop(scope) or fitting[0].kind.distinct
+        if _in_loop(scope) or fitting[0].kind.distinct:
+            return True
+        words = kinds.bare(last), last.lower().split("_")
+        called = "lstm" in words[0] or "gru" in words[0]
+        return called and not any(map(_NO_CELL.match, words[1]))
 
     def hinted(self, scope, fitting):
         """Those that a word in the scope's last part speaks for."""
         last = kinds.bare(scope.rsplit("/", 1)[-1])
-        for word in ("ugrnn", "lstm", "gru", "intersection"):
+        for word in ("ugrnn", "coupled", "lstm", "gru", "intersection"):
             of_word = [c for c in fitting if word in c.kind.name.lower()]
             if word in last and of_word:
-                return of_word
+                return _plain(of_word)
         return fitting
 
     def say_kind(self, cell, only):
@@ -588,16 +603,13 @@ class _Recognition:
             )
             cells.append(chained[0])
             return
-        could_be = ", ".join(
-            f"{cell.kind.name} ({cell.sizes.inputs} inputs, "
-            f"{cell.sizes.units} units)"
-            for cell in fitting
-        )
         self.questions.append(
             Question(
                 scope,
-                f"{scope} fits {len(fitting)} kinds of cell: {could_be}; "
-                f"say which: --cell {scope}={fitting[0].kind.name}",
+                f"{scope} fits {len(fitting)} kinds of cell: "
+                f"{_kinds_of(fitting)}; "
+                f"say which: --cell {scope}={fitting[0].kind.name}, or "
+                f"={DENSE} if it is no cell",
             )
         )
 
@@ -638,6 +650,18 @@ class _Recognition:
     # --- Stacks ---
 
     def group(self, cells):
+        """Stacks of cells, no two of them with one name."""
+        stacks = self.grouped(cells)
+        names = [stack.name for stack in stacks]
+        stacks = [
+            dataclasses.replace(stack, name=_shared_scope(stack.cells))
+            if names.count(stack.name) > 1
+            else stack
+            for stack in stacks
+        ]
+        return sorted(stacks, key=lambda stack: _natural(stack.name))
+
+    def grouped(self, cells):
         by_key = {}
         for cell in sorted(cells, key=lambda cell: _natural(cell.scope)):
             by_key.setdefault(_place(cell.scope).key, []).append(cell)
@@ -657,30 +681,20 @@ class _Recognition:
             forward, backward = tuple(ways[False]), tuple(ways[True])
             form = places[0].form
             if not (forward and backward):
+                if form != "one way":
+                    self.note(
+                        f"{key[0]} has two directions, of which only "
+                        f"{'fw' if forward else 'bw'} was recognised; it "
+                        "reads its inputs as given"
+                    )
                 forward, backward = forward or backward, ()
                 form = "one way"
-            stacks += self.stack(key[0], form, forward, backward)
-        return sorted(stacks, key=lambda stack: _natural(stack.name))
-
-    def stack(self, name, form, forward, backward):
-        """The stack, or its cells apart where they do not fit together."""
-        by_layer = form == "two ways, layer by layer"
-        for way in (forward, backward):
-            for layer in range(1, len(way)):
-                below = [way[layer - 1]]
-                if by_layer:
-                    below = [w[layer - 1] for w in (forward, backward)]
-                width = sum(cell.sizes.outputs for cell in below)
-                if way[layer].sizes.inputs != width:
-                    self.note(
-                        f"{way[layer].scope} takes "
-                        f"{way[layer].sizes.inputs} inputs and {width} come "
-                        f"from the layer below, so the cells of {name} are "
-                        "each converted alone"
-                    )
-                    cells = (*forward, *backward)
-                    return [Stack(c.scope, "one way", (c,)) for c in cells]
-        return [Stack(name, form, forward, backward)]
+            stack = Stack(key[0], form, forward, backward)
+            why = _broken(stack, places)
+            if why:
+                self.note(f"{why}, so its cells are each converted alone")
+            stacks += _alone(stack) if why else [stack]
+        return stacks
 
     def note(self, line):
         if line not in self.notes:
@@ -715,14 +729,13 @@ class _Recognition:
     def counterpart(self, forward, by_name):
         """The stack whose name says bw where this one's says fw."""
         for one, other in _COUNTERPARTS:
-            pattern = rf"(?i)(?<![a-z0-9]){one}(?![a-z0-9])"
-            if not re.search(pattern, forward.name):
+            if one not in forward.name.lower():
                 continue
+            wanted = re.sub(one, "<>", forward.name, flags=re.IGNORECASE)
             for name, stack in by_name.items():
-                theirs = rf"(?i)(?<![a-z0-9]){other}(?![a-z0-9])"
+                found = re.sub(other, "<>", name, flags=re.IGNORECASE)
                 if (
-                    re.sub(pattern, "<>", forward.name)
-                    == re.sub(theirs, "<>", name)
+                    found == wanted
                     and stack.form == "one way"
                     and stack.inputs == forward.inputs
                     and len(stack.forward) == len(forward.forward)
@@ -735,13 +748,12 @@ class _Recognition:
         by_name = {stack.name: stack for stack in stacks}
         single = {stack.outputs for stack in stacks}
         for forward in list(stacks):
-            backward = by_name.get(f"{forward.name}_1")
+            backward = by_name.get(_numbered_next(forward.name, by_name))
             if (
                 backward is None
                 or {forward.name, backward.name} & paired
                 or {forward.form, backward.form} != {"one way"}
                 or backward.inputs != forward.inputs
-                or f"{forward.name}_2" in by_name
             ):
                 continue
             both = forward.outputs + backward.outputs
@@ -828,6 +840,10 @@ class _Recognition:
         scope, _, local = kernel.rpartition("/")
         plain = ("kernel", "weights", "w", "W", "Matrix", "weight")
         name = scope if scope and local in plain else kernel
+        taken = {stack.name for stack in stacks} | {
+            cell.scope for stack in stacks for cell in stack.cells
+        }
+        name = kernel if name in taken else name
         given = name in self.transposed or kernel in self.transposed
         if straight and turned and rows == columns and not given:
             self.notes.append(
@@ -906,36 +922,60 @@ class _Recognition:
         scope, _, local = name.rpartition("/")
         last = scope.rsplit("/", 1)[-1]
         shape = self.left[name]
-        if kinds.bare(last) in kinds.UNSUPPORTED:
-            return f"a cell that is not converted ({last})"
+        part = _unsupported(scope)
+        if part:
+            return f"a cell that is not converted ({part})"
         if local == "opaque_kernel":
             return "cuDNN's own order, which only a GPU can turn into arrays"
         if any(name.startswith(f"{q.subject}/") for q in self.questions):
             return "see the question about it"
         if re.match(r"carry_[wb]$", local):
-            return "a HighwayWrapper's gate; only the cell in it is converted"
+            return f"a HighwayWrapper's gate; {INSIDE_ONLY}"
         if _WRAPPERS.match(last):
-            return f"of a wrapper ({last}); only the cell in it is converted"
+            return f"of a wrapper ({last}); {INSIDE_ONLY}"
         if "attention" in name.lower():
             return "of an attention, which is not converted"
         if f"{scope}/recurrent_kernel" in self.shapes:
             return "a tf.keras layer, in Keras' layout already (set_weights)"
+        misfit = self.misfit(name)
+        if misfit:
+            return misfit
         if "embed" in name.lower() and len(shape) == 2:
             return "an embedding"
         if len(shape) == 2 and self.bias_of(name):
-            rows, columns = shape
-            hint = ""
-            if rows > columns:
-                hint = (
-                    "; a BasicRNNCell written by hand would look so too: "
-                    f"--cell {name}=BasicRNNCell"
-                )
+            hint = self.cell_by_hand(name)
             return f"a dense layer that reads no recurrent output{hint}"
         kernels = [n for n, s in self.left.items() if len(s) == 2]
         for kernel in kernels:
             if self.bias_of(kernel) == name:
                 return f"the bias of {kernel}"
         return "not recognised"
+
+    def misfit(self, name):
+        """What is wrong with a variable in a scope called after a cell."""
+        parts = name.split("/")
+        for end in range(len(parts) - 1, 0, -1):
+            scope = "/".join(parts[:end])
+            kind = kinds.named(scope)
+            if kind is not None:
+                return (
+                    f"called after {kind.name}, whose shapes these are not: "
+                    f"{self.shapes_in(scope)}"
+                )
+        return None
+
+    def cell_by_hand(self, kernel):
+        """A hint that a kernel and its bias may be those of a cell."""
+        scope, _, local = kernel.rpartition("/")
+        subject = scope if scope and local in kinds.PLAIN_KERNELS else kernel
+        fitting = self.fitting(subject)
+        by_name = _SOUNDS_RECURRENT.search(scope) is not None
+        if not fitting or (self.stacks and not by_name):
+            return ""
+        return (
+            f"; were it a cell, it could be {_kinds_of(fitting)}: "
+            f"--cell {subject}={fitting[0].kind.name}"
+        )
 
     def all_answers_used(self):
         scopes = {name.rpartition("/")[0] for name in self.shapes}
@@ -970,14 +1010,17 @@ def _place(scope):
     while at < len(parts) - 1:
         part, following = parts[at], parts[at + 1]
         number = _LAYER.match(following)
-        stacked = _STACK.match(part) or _BIDIRECTIONAL_STACK.match(part)
-        if stacked and number:
+        two_ways = _BIDIRECTIONAL_STACK.match(part) or (
+            number and "bidirectional_rnn" in parts[at + 2 : at + 3]
+        )  # it may have another scope
+        if number and (_STACK.match(part) or two_ways):
             if name is None:
                 name = "/".join(kept or [part])
-            if _BIDIRECTIONAL_STACK.match(part):
+            if two_ways:
                 name = "/".join([*kept, part])
-                form = "two ways, layer by layer"
-            kept.append(f"{part}/#")
+                form = _BY_LAYER
+            if not kept or kept[-1] != f"{part}/#":  # stacks in stacks
+                kept.append(f"{part}/#")
             layer.append(int(number.group(1)))
             at += 2
             if parts[at] == following and at < len(parts) - 1:
@@ -1003,6 +1046,104 @@ def _place(scope):
 
 def _in_loop(scope):
     return any(_LOOP.match(part) for part in scope.split("/")[:-1])
+
+
+def _unsupported(scope):
+    """The part of a scope that is called after a cell we do not convert."""
+    for part in scope.split("/"):
+        if kinds.bare(part) in kinds.UNSUPPORTED:
+            return part
+    return None
+
+
+def _plain(cells):
+    """Without what only a name of its own speaks for, if more is left."""
+    rare = ("CoupledInputForgetGateLSTMCell",)
+    return [c for c in cells if c.kind.name not in rare] or cells
+
+
+def _kinds_of(cells):
+    return ", ".join(
+        f"{cell.kind.name} ({cell.sizes.inputs} inputs, "
+        f"{cell.sizes.units} units)"
+        for cell in cells
+    )
+
+
+def _broken(stack, places):
+    """Why cells do not make the stack that their names say, or None."""
+    ways = [way for way in (stack.forward, stack.backward) if way]
+    if len({(len(way), way[0].sizes.inputs) for way in ways}) > 1:
+        return f"{stack.name} has directions of different sizes"
+    if any(
+        _gaps(place.layer for place in places if place.backward is backward)
+        for backward in (False, True)
+    ):
+        return f"{stack.name} lacks a layer between others"
+    for way in ways:
+        for layer in range(1, len(way)):
+            below = [way] if stack.form == "two ways" else ways
+            width = sum(w[layer - 1].sizes.outputs for w in below)
+            wanted = way[layer].sizes.inputs
+            if wanted != width:
+                return (
+                    f"{way[layer].scope} of {stack.name} takes {wanted} "
+                    f"inputs and {width} come from the layer below"
+                )
+    return None
+
+
+def _alone(stack):
+    """Its cells, or pairs of cells where layers have two directions."""
+    if stack.form == _BY_LAYER and len(stack.forward) == len(stack.backward):
+        return [
+            Stack(_shared_scope(pair), "two ways", pair[:1], pair[1:])
+            for pair in zip(stack.forward, stack.backward, strict=True)
+        ]
+    return [Stack(c.scope, "one way", (c,)) for c in stack.cells]
+
+
+def _shared_scope(cells):
+    """The scope that cells share; of one alone, its own."""
+    parts = [cell.scope.split("/") for cell in cells]
+    shared = itertools.takewhile(
+        lambda level: len(set(level)) == 1, zip(*parts, strict=False)
+    )
+    return "/".join(level[0] for level in shared)
+
+
+def _gaps(layers):
+    """Whether numbers of layers, perhaps nested, leave some out."""
+    by_outer = {}
+    for layer in layers:
+        for depth, number in enumerate(layer):
+            by_outer.setdefault(layer[:depth], set()).add(number)
+    return any(
+        numbers != set(range(len(numbers))) for numbers in by_outer.values()
+    )
+
+
+def _numbered_next(name, names):
+    """The second of two, X and X_1 or X_1 and X_2; None if there are more.
+
+    Args:
+        name: the first.
+        names: all there are.
+    """
+    base, _, last = name.rpartition("/")
+    prefix = f"{base}/" if base else ""
+    found = re.match(r"^(.*?)(\d+)$", last)
+    if found is None:
+        family = [name, f"{name}_1", f"{name}_2"]
+    else:
+        stem, number = found.group(1), int(found.group(2))
+        family = [f"{prefix}{stem}{n}" for n in range(number, number + 3)]
+        before = f"{prefix}{stem}{number - 1}"
+        unnumbered = f"{prefix}{stem.removesuffix('_')}"
+        if before in names or (number == 1 and unnumbered in names):
+            return None
+    second, third = family[1:]
+    return second if second in names and third not in names else None
 
 
 def kinds_groups():

@@ -26,6 +26,7 @@ from rnn_parity.errors import UserError
 
 _FOLDER = "rnn_parity"
 _ORIGIN = f"{_FOLDER}/origin.json"
+_STRINGS = ".tensor"  # as tf.io serialises them
 _SMALL = 64e6  # bytes
 _FORMAT, _VERSION = "rnn-parity origin", 1
 ENDINGS = (".keras", ".weights.h5", ".npz")
@@ -82,8 +83,8 @@ def _must_have_room(model, path):
     free = shutil.disk_usage(path.parent).free
     if free < 2 * size:
         raise UserError(
-            f"cannot write {path}: it takes {2 * size / 1e6:.0f} MB for a "
-            f"while, and {free / 1e6:.0f} MB are free"
+            f"cannot write {path}: it takes {2 * size / 1e6:.3g} MB for "
+            f"a while, and {free / 1e6:.3g} MB are free"
         )
     return size
 
@@ -256,6 +257,7 @@ def _where(converted, cell):
 
 def _add_origin(converted, path):
     origin = origin_of(converted)
+    stored = converted.checkpoint.dtypes
     text = {
         "format": _FORMAT,
         "version": _VERSION,
@@ -275,17 +277,33 @@ def _add_origin(converted, path):
         "slots": origin.slots,
         "steps": origin.steps,
         "kept": {
-            name: f"{_FOLDER}/kept/{number}.npy"
+            name: f"{_FOLDER}/kept/{number}"
+            + (_STRINGS if stored[name] == "string" else ".npy")
             for number, name in enumerate(origin.kept)
         },
     }
     with zipfile.ZipFile(path, "a") as archive:
         for name, member in text["kept"].items():
             with archive.open(member, "w", force_zip64=True) as file:
-                np.lib.format.write_array(
-                    file, origin.kept[name](), allow_pickle=False
-                )
+                _write_array(file, origin.kept[name](), member)
         archive.writestr(_ORIGIN, json.dumps(text, indent=1))
+
+
+def _write_array(file, array, member):
+    if member.endswith(_STRINGS):  # NumPy would need pickle
+        from rnn_parity.quiet import tf
+
+        file.write(tf.io.serialize_tensor(tf.constant(array)).numpy())
+    else:
+        np.lib.format.write_array(file, array, allow_pickle=False)
+
+
+def _read_array(file, member):
+    if member.endswith(_STRINGS):
+        from rnn_parity.quiet import tf
+
+        return tf.io.parse_tensor(file.read(), tf.string).numpy()
+    return np.lib.format.read_array(file, allow_pickle=False)
 
 
 def read_origin(path):
@@ -309,7 +327,7 @@ def read_origin(path):
                 zipfile.ZipFile(path) as archive,
                 archive.open(member) as file,
             ):
-                return np.lib.format.read_array(file, allow_pickle=False)
+                return _read_array(file, member)
 
         return read
 

@@ -68,7 +68,7 @@ def _print(report, out):
     from rich import box
     from rich.table import Table
 
-    console = options.console(options.WIDE)
+    console = options.console(options.WIDE, markup=False)
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
     table.add_column("TensorFlow 1", overflow="fold")
     table.add_column("Keras", overflow="fold")
@@ -80,7 +80,7 @@ def _print(report, out):
         line = f"{scope} has {lacking}, which no Keras layer has; a cell of "
         console.print(f"{line}tf2.tf1_cells holds it", soft_wrap=True)
     for line in report.notes:
-        console.print(line, soft_wrap=True, markup=False)
+        console.print(line, soft_wrap=True)
     for name, why in report.left_out.items():
         console.print(f"left out: {name}, {why}", soft_wrap=True)
     console.print(report.optimizer, soft_wrap=True)

@@ -42,7 +42,7 @@ def inspect(checkpoint, json_path, **answers):
 
 
 def _print(opened, inventory):
-    console = options.console(options.WIDE)
+    console = options.console(options.WIDE, markup=False)
     for note in opened.notes:
         console.print(note, soft_wrap=True)
     if inventory.stacks:
@@ -52,13 +52,12 @@ def _print(opened, inventory):
     if inventory.read_outs:
         console.print(_read_outs(inventory))
     for line in _lines(inventory):
-        console.print(line, soft_wrap=True, markup=False)
+        console.print(line, soft_wrap=True)
     for question in inventory.questions:
         console.print(
             f"open: {question.text}",
             style="yellow",
             soft_wrap=True,
-            markup=False,
         )
 
 

@@ -24,11 +24,16 @@ def section_keys(_context, _option, values):
     return tuple(sections.find(value).key for value in values)
 
 
-def console(width=100):
-    """Rich's console for stdout; `width` is for where it is no terminal."""
+def console(width=100, markup=True):
+    """Rich's console for stdout.
+
+    Args:
+        width: for where it is no terminal.
+        markup: whether brackets are Rich's; not where names are printed.
+    """
     from rich.console import Console
 
-    made = Console(highlight=False)
+    made = Console(highlight=False, markup=markup)
     if not made.is_terminal:
-        return Console(highlight=False, width=width)
+        return Console(highlight=False, markup=markup, width=width)
     return made
