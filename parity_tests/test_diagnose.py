@@ -399,7 +399,9 @@ def from_zeros(state):
 # --- Two directions ---
 
 
-def two_ways(merge=None, port=None, lengths=None, exchange=False):
+def two_ways(
+    merge=None, port=None, lengths=None, exchange=False, shared=None
+):
     """Forward and backward LSTMs; `port` is what is done otherwise."""
     case = Case()
     fw, bw = case.random.lstm(), case.random.lstm()
@@ -407,6 +409,8 @@ def two_ways(merge=None, port=None, lengths=None, exchange=False):
     steps = [lstm_step(fw), lstm_step(bw)]
     if exchange:
         steps.reverse()
+    if shared is not None:
+        steps = [steps[shared]] * 2
     one, _ = loop(steps[0], case.x, states[0], lengths)
     port = port or right_backward
     other = port(steps[1], case.x, states[1], lengths)
@@ -599,6 +603,8 @@ CASES = {
     "the weights of forward and backward exchanged": lambda: two_ways(
         exchange=True
     ),
+    "the forward weights in both directions": lambda: two_ways(shared=0),
+    "the backward weights in both directions": lambda: two_ways(shared=1),
     "the directions summed instead of concatenated": lambda: two_ways(np.add),
     "the directions averaged instead of concatenated": lambda: two_ways(
         lambda fw, bw: (fw + bw) / 2

@@ -747,6 +747,7 @@ _GRU = (
         "in TensorFlow 1 u keeps the state: h = u h + (1 - u) c",
         ("update",),
         _update,
+        usual=True,
     ),
 )
 
@@ -1007,6 +1008,22 @@ def _weights_of_the_other_way(port):
     return _with_layers(port, changed)
 
 
+def _one_way_for_both(source):
+    def of_port(port):
+        if len(port.ways) < 2:
+            return None
+        given = port.ways[source]
+        changed = []
+        for way in port.ways:
+            for layer, of_source in zip(way, given, strict=False):
+                if not _alike(layer, of_source):
+                    return None
+                changed.append(_with_weights_of(layer, of_source))
+        return _with_layers(port, changed)
+
+    return of_port
+
+
 _OWN_END = (
     "the backward direction starts at each row's own end: "
     "tf.reverse_sequence before and after it, or a mask in Keras"
@@ -1057,6 +1074,15 @@ _DIRECTIONS = (
         "fw is the forward direction",
         ("directions",),
         of_port=_weights_of_the_other_way,
+    ),
+    *(
+        Mistake(
+            f"the {way} weights in both directions",
+            "each direction has weights of its own",
+            ("directions",),
+            of_port=_one_way_for_both(source),
+        )
+        for source, way in enumerate(("forward", "backward"))
     ),
     *(
         Mistake(
