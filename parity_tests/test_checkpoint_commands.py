@@ -35,7 +35,7 @@ def one_line(text):
     (line,) = [
         line
         for line in text.splitlines()
-        if not line.startswith("converting")
+        if not line.startswith(("converting", "exporting"))
     ]
     return line
 

@@ -351,10 +351,57 @@ def layers_as_named(name):
     return layers(order, sizes=(4,) * (len(order) + 1))
 
 
+def heights(wanted):
+    """Three LSTMs on top of one another; the outputs of a lower one."""
+    case = Case()
+    stored = [
+        case.random.lstm(INPUTS if not at else UNITS) for at in range(3)
+    ]
+    states = [case.state(UNITS, UNITS) for _ in stored]
+    outputs = case.x
+    for at in range(wanted):
+        outputs, _ = loop(lstm_step(stored[at]), outputs, states[at])
+    scopes = {LAYER.format(at): w for at, w in enumerate(stored)}
+    return case.found(scopes, outputs, state=states)
+
+
+# --- Steps ---
+
+
+def steps(inputs=None, outputs=None, start=None, put_out=None):
+    """An LSTM; what goes in and comes out is done otherwise."""
+    case = Case()
+    w, first = case.random.lstm(), case.state(UNITS, UNITS)
+    one = lstm_step(w)
+
+    def step(x, state):
+        output, state = one(x, start(first) if start else state)
+        return (put_out(state) if put_out else output), state
+
+    x = inputs(case.x) if inputs else case.x
+    computed, _ = loop(step, x, first)
+    computed = outputs(computed) if outputs else computed
+    return case.found({ONE: w}, computed, state=first)
+
+
+def late(series):
+    return np.concatenate([0 * series[:, :1], series[:, :-1]], 1)
+
+
+def early(series):
+    return np.concatenate([series[:, 1:], 0 * series[:, :1]], 1)
+
+
+def from_zeros(state):
+    return tuple(0 * array for array in state)
+
+
 # --- Two directions ---
 
 
-def two_ways(merge=None, port=None, lengths=None, exchange=False):
+def two_ways(
+    merge=None, port=None, lengths=None, exchange=False, shared=None
+):
     """Forward and backward LSTMs; `port` is what is done otherwise."""
     case = Case()
     fw, bw = case.random.lstm(), case.random.lstm()
@@ -362,6 +409,8 @@ def two_ways(merge=None, port=None, lengths=None, exchange=False):
     steps = [lstm_step(fw), lstm_step(bw)]
     if exchange:
         steps.reverse()
+    if shared is not None:
+        steps = [steps[shared]] * 2
     one, _ = loop(steps[0], case.x, states[0], lengths)
     port = port or right_backward
     other = port(steps[1], case.x, states[1], lengths)
@@ -554,6 +603,8 @@ CASES = {
     "the weights of forward and backward exchanged": lambda: two_ways(
         exchange=True
     ),
+    "the forward weights in both directions": lambda: two_ways(shared=0),
+    "the backward weights in both directions": lambda: two_ways(shared=1),
     "the directions summed instead of concatenated": lambda: two_ways(np.add),
     "the directions averaged instead of concatenated": lambda: two_ways(
         lambda fw, bw: (fw + bw) / 2
@@ -567,6 +618,28 @@ CASES = {
     "the backward outputs alone instead of concatenated": lambda: two_ways(
         lambda fw, bw: bw
     ),
+    "the inputs a step too late": lambda: steps(late),
+    "the inputs a step too early": lambda: steps(early),
+    "the outputs a step too late": lambda: steps(outputs=late),
+    "the outputs a step too early": lambda: steps(outputs=early),
+    "the series read backward, its outputs in the order of reading": (
+        lambda: steps(turned)
+    ),
+    "the series read backward, its outputs turned back": lambda: steps(
+        turned, turned
+    ),
+    "the outputs turned round": lambda: steps(outputs=turned),
+    "the state not carried from step to step, each starts from zeros": (
+        lambda: steps(start=from_zeros)
+    ),
+    "the initial state at every step instead of the last step's": (
+        lambda: steps(start=lambda first: first)
+    ),
+    "c put out instead of h": lambda: steps(put_out=lambda state: state[0]),
+    "the outputs of the lowest layer instead of the top one's": (
+        lambda: heights(1)
+    ),
+    "the outputs of the layer below the top one": lambda: heights(2),
     "batch and time exchanged: the first axis read as time": batch_is_time,
     "batch and time exchanged in the outputs, which are [T, B, O]": (
         time_major
@@ -590,6 +663,31 @@ def test_every_mistake_is_found_back(name):
     assert the_one(found) == [name]
 
 
+def test_a_factor_is_found_from_the_numbers():
+    found = steps(outputs=lambda outputs: np.float32(0.8) * outputs)
+    assert the_one(found) == ["the outputs multiplied by 0.8"]
+
+
+def test_dropout_left_on_is_found_from_the_numbers():
+    def drop(outputs):
+        kept = np.random.RandomState(2).random_sample(outputs.shape) < 0.75
+        return outputs * kept / np.float32(0.75)
+
+    (name,) = the_one(steps(outputs=drop))
+    assert name.startswith("dropout left on: ")
+    assert name.endswith("the others 1.333 times as large")
+
+
+def test_what_changes_nothing_is_not_the_closest():
+    random = np.random.RandomState(3)
+    noise = random.normal(0, 1e-3, (ROWS, STEPS, UNITS)).astype(np.float32)
+    found = steps(outputs=lambda outputs: outputs + noise)
+    assert found.verdict == UNEXPLAINED
+    assert found.closest is None or (
+        found.closest.fit.relative < 0.99 * found.without.relative
+    )
+
+
 def test_names_are_unlike_one_another():
     names = [mistake.name for mistake in catalogue()]
     assert len(set(names)) == len(names)
@@ -597,6 +695,15 @@ def test_names_are_unlike_one_another():
 
 
 # --- Two at once, and one in a single layer ---
+
+
+def bias_on_i_alone():
+    case = Case()
+    w, state = case.random.lstm(), case.state(UNITS, UNITS)
+    wrong = no_bias(w)
+    wrong["bias"][:UNITS] = 1
+    outputs, _ = loop(lstm_step(wrong, forget_bias=0.0), case.x, state)
+    return case.found({ONE: w}, outputs, state=state)
 
 
 def gru_both():
@@ -675,6 +782,10 @@ def plain_rnn():
                 reset_after=True, recurrent_activation="hard_sigmoid"
             ),
             ("GRU with reset_after=True", "hard_sigmoid of Keras 3"),
+        ),
+        (
+            bias_on_i_alone,
+            ("bias missing", "forget_bias added to gate i instead of f"),
         ),
         (gru_both, ("the GRU's r and u", "hard_sigmoid of Keras 1")),
         (

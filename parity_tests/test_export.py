@@ -14,8 +14,8 @@ import pytest
 import recorded
 import rnn_parity
 from recorded import record_all, restore_exported
-from rnn_parity import UserError
-from rnn_parity.checkpoints import reader
+from rnn_parity import UserError, cli
+from rnn_parity.checkpoints import export, reader
 from rnn_parity.checkpoints.export import export_checkpoint
 
 FOLDER = recorded.FOLDER / "checkpoints"
@@ -29,6 +29,12 @@ def read_all(prefix):
     return {name: opened.read(name) for name in opened.shapes}
 
 
+def same_bits(one, other):
+    """Also where -0 and 0 would be equal."""
+    alike = (one.dtype, one.shape) == (other.dtype, other.shape)
+    return alike and one.tobytes() == other.tobytes()
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_there_and_back_is_bit_exact(name, tmp_path):
     prefix = record_all.export_again(FOLDER / name, tmp_path / "out")
@@ -36,8 +42,7 @@ def test_there_and_back_is_bit_exact(name, tmp_path):
     after = read_all(prefix)
     assert set(after) == set(before)
     for variable, array in before.items():
-        assert after[variable].dtype == array.dtype, variable
-        np.testing.assert_array_equal(after[variable], array, variable)
+        assert same_bits(after[variable], array), variable
     if name in RESTORED:
         found = restore_exported.fingerprint(after.__getitem__, after)
         assert found == RESTORED[name]
@@ -131,6 +136,204 @@ def test_a_model_that_keras_saved_needs_like(tmp_path):
     after = read_all(tmp_path / "out")
     for variable, array in before.items():
         np.testing.assert_array_equal(after[variable], array, variable)
+
+
+LSTM = {
+    "rnn/lstm_cell/kernel": (3 + 4, 16),
+    "rnn/lstm_cell/bias": (16,),
+    "dense/kernel": (4, 2),
+    "dense/bias": (2,),
+}
+CUDNN_GRU = {
+    f"rnn/cudnn_compatible_gru_cell/{name}": shape
+    for name, shape in {
+        "gates/kernel": (3 + 4, 8),
+        "gates/bias": (8,),
+        "candidate/input_projection/kernel": (3, 4),
+        "candidate/input_projection/bias": (4,),
+        "candidate/hidden_projection/kernel": (4, 4),
+        "candidate/hidden_projection/bias": (4,),
+    }.items()
+}
+ODD = [-0.0, 1e-45, -1e-40, -1.0, 1e-8, 3e38, -0.99999994, 0.1]
+
+
+def stored(shapes, slots=(), dtype="float32", **counters):
+    """A checkpoint of odd biases and random kernels, as {name: array}."""
+    random = np.random.default_rng(5)
+    arrays = {
+        name: np.resize(ODD, shape).astype(dtype)
+        if "bias" in name
+        else random.standard_normal(shape).astype(dtype)
+        for name, shape in shapes.items()
+    }
+    for slot in slots:
+        for name, shape in shapes.items():
+            made = random.random(shape)
+            made[0] = -0.0
+            arrays[f"{name}/{slot}"] = made.astype(dtype)
+    return arrays | {
+        name: np.array(value, "int64" if "step" in name else "float32")
+        for name, value in counters.items()
+    }
+
+
+ADAM = "Adam", "Adam_1"
+
+
+@pytest.mark.parametrize("forget_bias", [0.0, 1.0, 1e4])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("slots", [ADAM, ("Momentum",)])
+def test_odd_numbers_come_back_bit_for_bit(
+    tmp_path, forget_bias, dtype, slots
+):
+    before = stored(LSTM, slots, dtype)
+    np.savez(tmp_path / "model.npz", **before)
+    rnn_parity.convert_checkpoint(
+        tmp_path / "model.npz", forget_bias=forget_bias, learning_rate=0.05
+    ).save(tmp_path / "model.keras")
+    export_checkpoint(tmp_path / "model.keras", tmp_path / "out")
+    after = read_all(tmp_path / "out")
+    assert set(after) == set(before)
+    for name, array in before.items():
+        assert same_bits(after[name], array), name
+
+
+def test_the_cudnn_gru_comes_back_bit_for_bit(tmp_path):
+    before = stored(CUDNN_GRU, ADAM)
+    np.savez(tmp_path / "model.npz", **before)
+    found = rnn_parity.convert_checkpoint(tmp_path / "model.npz")
+    found.save(tmp_path / "model.keras")
+    export_checkpoint(tmp_path / "model.keras", tmp_path / "out")
+    after = read_all(tmp_path / "out")
+    for name, array in before.items():
+        assert same_bits(after[name], array), name
+    # What Keras' second bias has of a slot is the first one's again.
+    optimizer = found.model.optimizer
+    (layer,) = found.layers.values()
+    index = optimizer._get_variable_index(layer.cell.bias)
+    slot = optimizer._momentums[index]
+    slot.assign(np.stack([slot[0], slot[0]]))
+    found.save(tmp_path / "further.keras")
+    export_checkpoint(tmp_path / "further.keras", tmp_path / "further")
+    name = "rnn/cudnn_compatible_gru_cell/gates/bias/Adam"
+    assert same_bits(read_all(tmp_path / "further")[name], before[name])
+
+
+def test_an_unfolded_bias_is_right_to_the_larger_last_place(tmp_path):
+    np.savez(tmp_path / "model.npz", **stored(LSTM))
+    found = rnn_parity.convert_checkpoint(tmp_path / "model.npz")
+    bias = found.layers["rnn/lstm_cell"].cell.bias
+    wanted = np.random.default_rng(3).standard_normal(16).astype("float32")
+    wanted[4:8] = [1e-6, -3e-9, -1.7, 0.0]
+    bias.assign(wanted)
+    found.save(tmp_path / "tuned.keras")
+    export_checkpoint(tmp_path / "tuned.keras", tmp_path / "out")
+    i, j, f, o = np.split(read_all(tmp_path / "out")["rnn/lstm_cell/bias"], 4)
+    folded = np.concatenate([i, f.astype(float) + 1, j, o])
+    place = np.spacing(np.maximum(np.abs(wanted), np.float32(1)))
+    assert (np.abs(folded - wanted)[4:8] <= place[4:8]).all()
+    others = np.delete(wanted, range(4, 8))
+    assert same_bits(np.concatenate([i, j, o]), others)
+
+
+@pytest.mark.parametrize(
+    ("betas", "updates", "counters", "found"),
+    [
+        ((0.9, 0.999), 0, {}, (0, (0.9, 0.999))),
+        ((0.9, 0.999), 7, {}, (7, (0.9, 0.999))),
+        ((0.9, 0.999), 500, {"global_step": 7}, (500, (0.9, 0.999))),
+        ((0.9, 0.999), 5000, {}, (5000, (0.9, 0.999))),
+        ((0.9, 0.999), 10**6, {"global_step": 7}, (7, (0.9, 0.999))),
+        ((0.5, 0.9), 3, {"global_step": 3}, (3, (0.5, 0.9))),
+        ((0.9, 0.98), 40, {"global_step": 40}, (40, (0.9, 0.98))),
+        ((0.5, 0.9), 3, {}, None),
+        ((0.5, 0.9), 3, {"global_step": 9}, None),
+        ((0.5, 0.999), 400, {}, None),
+    ],
+)
+def test_the_powers_of_adam_tell_its_betas(
+    tmp_path, betas, updates, counters, found
+):
+    powers = {
+        f"beta{which}_power": float(np.float32(beta)) ** (updates + 1)
+        for which, beta in enumerate(betas, 1)
+    }
+    np.savez(tmp_path / "m.npz", **stored(LSTM, ADAM, **powers, **counters))
+    converted = rnn_parity.convert_checkpoint(tmp_path / "m.npz")
+    optimizer = getattr(converted.model, "optimizer", None)
+    if found is None:
+        assert optimizer is None
+        assert "betas of 0.9 and 0.999" in converted.report.optimizer
+        return
+    steps, (beta_1, beta_2) = found
+    assert abs(int(optimizer.iterations) - steps) <= steps / 1000
+    assert (optimizer.beta_1, optimizer.beta_2) == (beta_1, beta_2)
+    optimizer.iterations.assign(steps + 2)
+    converted.save(tmp_path / "further.keras")
+    export_checkpoint(tmp_path / "further.keras", tmp_path / "out")
+    after = read_all(tmp_path / "out")
+    for which, beta in enumerate(found[1], 1):
+        power = after[f"beta{which}_power"]
+        assert power == np.float32(beta ** (steps + 3))
+
+
+def test_no_momentum_at_a_rate_of_zero(tmp_path):
+    np.savez(tmp_path / "model.npz", **stored(LSTM, ("Momentum",)))
+    found = rnn_parity.convert_checkpoint(
+        tmp_path / "model.npz", learning_rate=0.1
+    )
+    found.model.optimizer.learning_rate = 0.0
+    found.save(tmp_path / "model.keras")
+    with pytest.raises(UserError, match="learning rate is 0"):
+        export_checkpoint(tmp_path / "model.keras", tmp_path / "out")
+    assert not list(tmp_path.glob("out*"))
+
+
+def test_large_ones_become_several_files(tmp_path, monkeypatch):
+    monkeypatch.setattr(export, "_SHARD", 100)
+    before = stored(LSTM | {"other": (700, 3)}, ADAM)
+    np.savez(tmp_path / "model.npz", **before)
+    seen = []
+    rnn_parity.convert_checkpoint(tmp_path / "model.npz").save(
+        tmp_path / "model.keras"
+    )
+    out = tmp_path / "out"
+    out.mkdir()
+    for _ in range(2):
+        export_checkpoint(
+            tmp_path / "model.keras",
+            out / "model.ckpt",
+            force=True,
+            progress=lambda what, share: seen.append((share, what)),
+        )
+        assert len(list(out.glob("model.ckpt.data-*"))) > 2
+        after = read_all(out / "model.ckpt")
+        assert all(same_bits(after[n], before[n]) for n in before)
+    assert seen[0] == (0.0, "loading")
+    shares = [share for share, _ in seen[: len(seen) // 2]]
+    assert shares == sorted(shares)
+    assert len(set(shares)) > 5
+    # Nothing of what was there is left.
+    monkeypatch.setattr(export, "_SHARD", 1 << 26)
+    export_checkpoint(
+        tmp_path / "model.keras", out / "model.ckpt", force=True
+    )
+    assert {path.name for path in out.iterdir()} == {
+        "checkpoint",
+        "model.ckpt.index",
+        "model.ckpt.data-00000-of-00001",
+    }
+
+
+def test_options_without_like_are_refused(tmp_path, capsys):
+    path = saved(tmp_path, "stacked_lstm")
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(
+            ["export", str(path), f"--out={tmp_path}/out", "--forget-bias=0"]
+        )
+    assert "--forget-bias is for" in capsys.readouterr().err
+    assert not list(tmp_path.glob("out*"))
 
 
 def test_averages_go_back_to_where_they_came_from(tmp_path):

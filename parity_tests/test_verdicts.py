@@ -6,6 +6,7 @@ is; `FORMS` what has more to it than a cell in a loop.
 
 import functools
 import pathlib
+import re
 
 import keras
 import numpy as np
@@ -552,3 +553,32 @@ def test_every_row_names_tests_that_exist():
 def test_no_symbol_has_two_verdicts():
     symbols = [row.symbol for row in verdicts.TABLE]
     assert len(set(symbols)) == len(symbols)
+
+
+# What dir() gives in 1.15.5, base classes and helpers left out.
+OF_1_15 = {
+    "nn.rnn_cell": "BasicLSTMCell BasicRNNCell DeviceWrapper DropoutWrapper "
+    "GRUCell LSTMCell LSTMStateTuple MultiRNNCell ResidualWrapper",
+    "nn": "bidirectional_dynamic_rnn dynamic_rnn raw_rnn "
+    "static_bidirectional_rnn static_rnn static_state_saving_rnn",
+    "contrib.rnn": "AttentionCellWrapper BidirectionalGridLSTMCell "
+    "CompiledWrapper ConvLSTMCell CoupledInputForgetGateLSTMCell "
+    "EmbeddingWrapper FusedRNNCellAdaptor GLSTMCell GRUBlockCell "
+    "GRUBlockCellV2 GridLSTMCell HighwayWrapper IndRNNCell IndyGRUCell "
+    "IndyLSTMCell InputProjectionWrapper IntersectionRNNCell LSTMBlockCell "
+    "LSTMBlockFusedCell LayerNormBasicLSTMCell NASCell "
+    "OutputProjectionWrapper PhasedLSTMCell SRUCell TimeFreqLSTMCell "
+    "TimeReversedFusedRNN UGRNNCell stack_bidirectional_dynamic_rnn "
+    "stack_bidirectional_rnn",
+    "contrib.cudnn_rnn": "CudnnCompatibleGRUCell CudnnCompatibleLSTMCell "
+    "CudnnGRU CudnnLSTM CudnnRNNRelu CudnnRNNTanh",
+}
+
+
+def test_every_symbol_has_a_verdict_or_is_named_as_without_one():
+    named = " ".join([row.symbol for row in verdicts.TABLE])
+    words = set(re.findall(r"\w+", named))
+    without = set(re.findall(r"\w+", " ".join(verdicts.WITHOUT_VERDICT)))
+    for module, names in OF_1_15.items():
+        for name in names.split():
+            assert (name in words) != (name in without), f"{module}.{name}"

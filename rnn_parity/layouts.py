@@ -106,7 +106,7 @@ def cudnn_gru_from_keras(kernel, recurrent_kernel, bias):
     gate_kernel = np.concatenate([gates, recurrent_gates])
     return (
         gate_kernel,
-        gate_bias + state_bias,
+        np.where(state_bias == 0, gate_bias, gate_bias + state_bias),
         input_kernel,
         input_bias,
         hidden_kernel,
@@ -186,5 +186,6 @@ def _add_to_forget_gate(bias, value):
     """A copy of a bias in Keras' layout, `value` added to its gate f."""
     units = len(bias) // 4
     bias = np.array(bias)
-    bias[units : 2 * units] += value
+    if value:  # adding 0 would make 0 of -0
+        bias[units : 2 * units] += value
     return bias

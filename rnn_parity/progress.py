@@ -18,6 +18,21 @@ def steps(total, title):
 
 
 @contextlib.contextmanager
+def shares(title):
+    """Gives show(description, share), the share of the work that is done."""
+    with steps(100, title) as advance:
+        done = 0
+
+        def show(description, share):
+            nonlocal done
+            count = int(100 * share) - done
+            done += count
+            advance(description, count)
+
+        yield show
+
+
+@contextlib.contextmanager
 def _bar(total, title):
     from rich import progress
     from rich.console import Console

@@ -476,3 +476,18 @@ LOOPS = (
 )
 
 TABLE = CELLS + WRAPPERS + LOOPS
+
+# What `tf.nn` and `tf.contrib.rnn` of 1.15.5 have besides: no verdict, since
+# nothing of it is recorded here. {symbol: what it is}.
+WITHOUT_VERDICT = {
+    "nn.static_state_saving_rnn": "static_rnn, its state kept in a queue",
+    "contrib.rnn.AttentionCellWrapper": "attention over its own past",
+    "contrib.rnn.ConvLSTMCell": "convolutions instead of products; Conv1D, "
+    "Conv2D and Conv3DLSTMCell are this cell",
+    "contrib.rnn.GridLSTMCell": "an LSTM over time and frequency",
+    "contrib.rnn.BidirectionalGridLSTMCell": "the same, both ways",
+    "contrib.rnn.TimeFreqLSTMCell": "the same, time and frequency apart",
+    "contrib.rnn.PhasedLSTMCell": "an LSTM whose gates open periodically",
+    "contrib.cudnn_rnn.CudnnRNNTanh, CudnnRNNRelu": "cuDNN's plain layers, "
+    "which need a GPU",
+}

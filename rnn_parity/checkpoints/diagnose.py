@@ -30,7 +30,9 @@ TOLERANCE = 1e-5  # float32's rounding; measured: 4e-7
 _HALF_TOLERANCE = 5e-3  # of numbers in float16
 _NOISE = 1e-6  # below this, errors are not held against one another
 _FAR_BELOW = 20  # times smaller than without the mistake
+_NEARER = 0.99  # of the error without it, for a mistake to change it
 _SMALLEST = 1e-3  # magnitude that errors are relative to
+_FEWEST = 8  # numbers that tell a factor
 _FEW_ROWS = 4  # that rule out most mistakes
 
 
@@ -78,7 +80,7 @@ class Diagnosis:
         explanations: what reproduces the numbers equally well, the closest
             first; empty if nothing does, or if they match as it is.
         closest: the Explanation that comes nearest, where nothing explains
-            the numbers; None if no mistake gives their shape.
+            the numbers; None if no mistake comes nearer than none.
         silent: names of mistakes that would change nothing on these data.
         tried: how many single mistakes, pairs and threes were tried.
         notes: lines about what was assumed.
@@ -511,7 +513,8 @@ class _Numbers:
 def _fit(computed, given, scale, reading=""):
     if computed.shape != given.shape:
         return Fit(np.inf, np.inf, reading)
-    error = ladder.error_of(computed, given)
+    with np.errstate(all="ignore"):
+        error = ladder.error_of(computed, given)
     return Fit(error, float(error / scale), reading)
 
 
@@ -571,9 +574,15 @@ class _Search:
             both = self.in_pairs()
             explained = self.best(both, self.together_explain)
             tried += both
+        explained = explained or self.scaled()
         if explained:
             return self.told(EXPLAINED, explanations=explained)
-        closest = min(tried, key=lambda e: e.fit.relative, default=None)
+        nearer = [
+            found
+            for found in tried
+            if found.fit.relative < self.without.relative * _NEARER
+        ]
+        closest = min(nearer, key=lambda e: e.fit.relative, default=None)
         return self.told(UNEXPLAINED, closest=self.in_full(closest))
 
     def told(self, verdict, **found):
@@ -676,6 +685,35 @@ class _Search:
             if silent and about_data and mistake.paired:
                 names.append(mistake.name)
         return tuple(names)
+
+    def scaled(self):
+        """The outputs times a number, some of them dropped or none."""
+        if self.numbers.outputs is None:
+            return ()
+        right = self.right.run()
+        found = [
+            self.as_scaled(array, reading)
+            for reading, array in self.numbers.readings(right).items()
+            if array.shape == self.numbers.outputs.shape
+        ]
+        finals = zip(
+            right.final_state, self.numbers.final_state, strict=False
+        )
+        if any(_fit(*pair, 1.0).error > self.tolerance for pair in finals):
+            return ()
+        return self.best(filter(None, found), self.explains)
+
+    def as_scaled(self, right, reading):
+        """An `Explanation`, or None where there is too little to go by."""
+        outputs, there = self.numbers.outputs, right != 0
+        kept = there & (outputs != 0)
+        if kept.sum() < _FEWEST:
+            return None
+        factor = (outputs * right)[kept].sum() / (right[kept] ** 2).sum()
+        dropped = 1 - kept.sum() / there.sum()
+        wanted = np.where(kept | ~there, factor * right, 0.0)
+        fit = _fit(wanted, outputs, self.numbers.scales[0], reading)
+        return Explanation((port_mistakes.scaled(factor, dropped),), fit)
 
     # --- More than a single mistake in all layers ---
 

@@ -2,9 +2,11 @@
 
 An array that nobody changed comes back bit for bit. What was trained further
 has the forget bias subtracted again, which is right to within one unit in
-the last place of the folded bias.
+the last place of the folded bias (of the forget bias, where that is larger).
 """
 
+import functools
+import glob
 import pathlib
 import shutil
 import tempfile
@@ -15,8 +17,12 @@ import numpy as np
 from rnn_parity.checkpoints import forms, optimizers, saving
 from rnn_parity.errors import UserError
 
+_SHARD = 1 << 26  # bytes of a data file, unless a variable is larger
 
-def export_checkpoint(model, out, like=None, force=False, **options):
+
+def export_checkpoint(
+    model, out, like=None, force=False, progress=None, **options
+):
     """Writes a TensorFlow 1 checkpoint that a `tf.train.Saver` restores.
 
     Args:
@@ -27,21 +33,31 @@ def export_checkpoint(model, out, like=None, force=False, **options):
             saved the model, and where variables that were not converted are
             to be there too.
         force: whether to replace files that are there.
+        progress: called with (what is done, the share that is done).
         options: those of `convert_checkpoint` that were given then, with
             `like`.
 
     Returns:
-        {name: array} of what was written, and a list of notes.
+        {name: shape} of what was written, and a list of notes.
 
     Raises:
         UserError: the model is of another kind, or cannot be written.
     """
     prefix = check(out, force)
-    origin, rest, notes = _origin(model, like, options)
-    loaded = _load(model)
-    found, more = _arrays(loaded, origin)
-    write(prefix, rest | found)
-    return rest | found, [*notes, *more]
+    progress = progress or (lambda what, share: None)
+    origin, notes = _origin(model, like, options)
+    progress("loading", 0.0)
+    loaded = _load(pathlib.Path(model))
+    optimizer, more = _optimizer(loaded, origin)
+    total, done = saving.size_of(loaded), 0
+
+    def written(name, array):
+        nonlocal done
+        done += array.nbytes
+        progress(name, min(1.0, done / total))
+
+    shapes = write(prefix, _arrays(loaded, origin, optimizer), written)
+    return shapes, [*notes, *more]
 
 
 def check(out, force=False):
@@ -65,7 +81,7 @@ def check(out, force=False):
 
 
 def _origin(model, like, options):
-    """(Origin, {other variables: array}, notes)."""
+    """(Origin, notes)."""
     path = pathlib.Path(model)
     if not path.exists():
         raise UserError(f"there is no file {path}")
@@ -80,21 +96,22 @@ def _origin(model, like, options):
         raise UserError(f"{path} is damaged ({error})") from None
     if like is None and origin is None:
         raise UserError(
-            f"{path} does not say which checkpoint it came from, since Keras "
-            "saved it anew; name that with --like"
+            f"{path} does not say which checkpoint it came from: Keras "
+            "saved it anew, or convert did not make it; name the checkpoint "
+            "it was converted from with --like"
         )
     if like is None:
-        return origin, _rest(origin), []
+        return origin, []
     from rnn_parity.checkpoints.convert import convert_checkpoint
 
     converted = convert_checkpoint(like, **options)
+    assumed = [
+        line
+        for line in converted.report.notes
+        if line.startswith("forget_bias")
+    ]
     origin = saving.origin_of(converted)
-    return origin, _rest(origin), [f"what was not converted is as in {like}"]
-
-
-def _rest(origin):
-    """{name: array} of what is in no layer."""
-    return {name: read() for name, read in origin.kept.items()}
+    return origin, [*assumed, f"what was not converted is as in {like}"]
 
 
 def _load(path):
@@ -105,7 +122,9 @@ def _load(path):
 
     importlib.import_module("tf2.tf1_cells")
     try:
-        return keras.saving.load_model(path)
+        small = path.stat().st_size <= saving.SMALL
+        with saving.through_memory(small):
+            return keras.saving.load_model(path)
     except (ValueError, TypeError, OSError, KeyError) as error:
         reason = str(error).split("\n", maxsplit=1)[0][:120]
         raise UserError(
@@ -117,26 +136,39 @@ def _load(path):
 # --- Arrays ---
 
 
-def _arrays(model, origin):
-    """({TensorFlow 1 name: array}, notes)."""
-    found, notes = {}, []
-    optimizer = getattr(model, "optimizer", None)
+def _optimizer(model, origin):
+    """(The optimizer whose slots go along, or None; notes)."""
     match = optimizers.MATCHES.get(origin.optimizer)
-    same = match and type(optimizer).__name__ == match.name
-    if origin.optimizer and not same:
-        notes.append(
-            f"the model has no {match.name} any more, so the slots of "
-            f"{origin.optimizer} are not written"
-        )
-    used = optimizer if same else None
+    optimizer = getattr(model, "optimizer", None)
+    if match is None or type(optimizer).__name__ == match.name:
+        return match and optimizer, []
+    return None, [
+        f"the model has no {match.name} any more, so the slots of "
+        f"{origin.optimizer} are not written"
+    ]
+
+
+def _arrays(model, origin, optimizer):
+    """Every (TensorFlow 1 name, array), a few at a time in memory."""
+    written = set()
+    for found in _parts(model, origin, optimizer):
+        for variable in list(found):
+            name = origin.sources.get(variable, variable)
+            written.add(name)
+            yield name, found.pop(variable)
+    for name, read in origin.kept.items():
+        if name not in written:
+            yield name, read()
+
+
+def _parts(model, origin, optimizer):
+    """{variable: array} of every cell and read-out, then of its slots."""
     for of_cell in origin.cells:
-        found |= _of_cell(model, of_cell, origin, used)
+        yield from _of_cell(model, of_cell, origin, optimizer)
     for of_read_out in origin.read_outs:
-        found |= _of_read_out(model, of_read_out, origin, used)
-    if same:
-        found |= _counters(optimizer, origin)
-    found = {origin.sources.get(n, n): array for n, array in found.items()}
-    return found, notes
+        yield from _of_read_out(model, of_read_out, origin, optimizer)
+    if optimizer is not None:
+        yield _counters(optimizer, origin)
 
 
 def _layer(model, name):
@@ -156,7 +188,21 @@ def _of_cell(model, of_cell, origin, optimizer):
     keras_cell = (getattr(layer, way) if way else layer).cell
     keras_cell = keras_cell if index is None else keras_cell.cells[index]
     variables = forms.weights(keras_cell, cell, options)
-    values = {name: np.asarray(v) for name, v in variables.items()}
+    yield _weights(of_cell, origin, variables)
+    for slot, read in _slots(origin, optimizer, variables):
+        by_name = origin.slots[slot]
+        yield {
+            by_name[variable]: _exact(
+                array, by_name[variable], origin, optimizer
+            )
+            for variable, array in _slot(of_cell, read()).items()
+        }
+
+
+def _weights(of_cell, origin, variables):
+    """{variable: array} of a cell."""
+    cell, options = of_cell["cell"], of_cell["options"]
+    values = _values(variables)
     _must_fit(cell, options, values)
     arrays = forms.from_keras(cell, options, values)
     found = _named(cell, arrays, of_cell["shapes"])
@@ -166,16 +212,31 @@ def _of_cell(model, of_cell, origin, optimizer):
             found[variable] = _unfolded(
                 found[variable], kept(), cell, options, values
             )
-    for slot, values in _slots(origin, optimizer, variables).items():
-        arrays = forms.from_keras(cell, options, values, forget_bias=0.0)
-        by_name = origin.slots[slot]
-        for variable, array in _named(
-            cell, arrays, of_cell["shapes"]
-        ).items():
-            found[by_name[variable]] = _exact(
-                array, by_name[variable], origin, optimizer
-            )
     return found
+
+
+def _slot(of_cell, values):
+    """{variable: array} of a slot of all variables of a cell."""
+    cell, options = of_cell["cell"], of_cell["options"]
+    if cell.kind.name == "CudnnCompatibleGRUCell":
+        values["bias"] = _of_one_bias(values["bias"])
+    arrays = forms.from_keras(cell, options, values, forget_bias=0.0)
+    return _named(cell, arrays, of_cell["shapes"])
+
+
+def _values(variables):
+    return {name: np.asarray(v) for name, v in variables.items()}
+
+
+def _of_one_bias(slot):
+    """A GRU's slot without that of the gates' second bias.
+
+    Both biases have the same gradient; TensorFlow 1 has only one of them.
+    """
+    units = slot.shape[1] // 3
+    slot = slot.copy()
+    slot[1, : 2 * units] = 0
+    return slot
 
 
 def _must_fit(cell, options, values):
@@ -229,42 +290,41 @@ def _exact(array, name, origin, optimizer):
     if origin.optimizer != "Momentum":
         return array
     rate = np.asarray(-float(optimizer.learning_rate), array.dtype)
+    if not rate:
+        raise UserError(
+            "the optimizer's learning rate is 0, and Keras keeps momentum "
+            "times the rate; set it to what training goes on with, and save "
+            "the model again"
+        )
     original = origin.kept[name]()
     unchanged = original * rate == array
     return np.where(unchanged, original, array / rate).astype(array.dtype)
 
 
 def _slots(origin, optimizer, variables):
-    """{slot: {Keras name: array}} of some variables."""
+    """Every (slot, function that gives {Keras name: array})."""
     if optimizer is None:
-        return {}
-    found = {}
+        return
     match = optimizers.MATCHES[origin.optimizer]
     for slot in origin.slots:
         values = getattr(optimizer, match.slots[slot])
         if values:
-            found[slot] = {
-                name: np.asarray(
-                    values[optimizer._get_variable_index(variable)]
-                )
+            of_slot = {
+                name: values[optimizer._get_variable_index(variable)]
                 for name, variable in variables.items()
             }
-    return found
+            yield slot, functools.partial(_values, of_slot)
 
 
 def _of_read_out(model, one, origin, optimizer):
-    layer = _layer(model, one["layer"])
-    variables = {v.name: v for v in layer.weights}
-    values = {name: np.asarray(v) for name, v in variables.items()}
-    found = _read_out_named(one, values, str)
-    for slot, slots in _slots(origin, optimizer, variables).items():
-        by_name = origin.slots[slot]
-        named = _read_out_named(one, slots, by_name.__getitem__)
-        found |= {
+    variables = {v.name: v for v in _layer(model, one["layer"]).weights}
+    yield _read_out_named(one, _values(variables), str)
+    for slot, read in _slots(origin, optimizer, variables):
+        named = _read_out_named(one, read(), origin.slots[slot].__getitem__)
+        yield {
             name: _exact(array, name, origin, optimizer)
             for name, array in named.items()
         }
-    return found
 
 
 def _read_out_named(one, values, called):
@@ -287,7 +347,7 @@ def _counters(optimizer, origin):
         if last == "global_step":
             value = value + np.asarray(further, value.dtype)
         elif last in ("beta1_power", "beta2_power"):
-            beta = {"1": 0.9, "2": 0.999}[last[4]]
+            beta = getattr(optimizer, f"beta_{last[4]}")
             value = np.asarray(beta ** (steps + 1), value.dtype)
         else:
             continue
@@ -298,28 +358,36 @@ def _counters(optimizer, origin):
 # --- Files ---
 
 
-def write(prefix, arrays):
-    """Writes `{name: array}` in the V2 format, whole or not at all."""
+def write(prefix, arrays, written=lambda name, array: None):
+    """Writes every (name, array) in the V2 format, whole or not at all.
+
+    What is large becomes several data files, so that little of it is in
+    memory at once.
+
+    Returns:
+        {name: shape}.
+    """
     from rnn_parity.quiet import tf
 
-    names = sorted(arrays)
     try:
         with tempfile.TemporaryDirectory(
             dir=prefix.parent, prefix=f".{prefix.name}."
         ) as folder:
             temporary = pathlib.Path(folder) / prefix.name
-            tf.raw_ops.SaveV2(
-                prefix=str(temporary),
-                tensor_names=names,
-                shape_and_slices=[""] * len(names),
-                tensors=[
-                    tf.constant(np.ascontiguousarray(arrays[name]))
-                    if np.ndim(arrays[name])
-                    else tf.constant(arrays[name])
-                    for name in names
-                ],
+            shards, shapes = [], {}
+            for tensors in _shards(arrays):
+                shards.append(f"{temporary}.{len(shards)}")
+                _save(tf, shards[-1], tensors)
+                for name in list(tensors):
+                    shapes[name] = tensors[name].shape
+                    written(name, tensors.pop(name))
+            tf.raw_ops.MergeV2Checkpoints(
+                checkpoint_prefixes=shards,
+                destination_prefix=str(temporary),
+                delete_old_dirs=False,
             )
             _move(temporary, prefix)
+            return shapes
     except OSError as error:
         raise UserError(f"cannot write {prefix}: {error.strerror}") from None
     except tf.errors.OpError as error:
@@ -327,12 +395,42 @@ def write(prefix, arrays):
         raise UserError(f"cannot write {prefix}: {reason}") from None
 
 
+def _shards(arrays):
+    """{name: array}, as many at once as make a data file."""
+    tensors, size = {}, 0
+    for name, array in arrays:
+        tensors[name] = array
+        size += array.nbytes
+        if size > _SHARD:
+            del array  # which is all there is of it, once it is written
+            yield tensors
+            tensors, size = {}, 0
+    if tensors:
+        yield tensors
+
+
+def _save(tf, prefix, tensors):
+    names = sorted(tensors)
+    tf.raw_ops.SaveV2(
+        prefix=prefix,
+        tensor_names=names,
+        shape_and_slices=[""] * len(names),
+        tensors=[
+            tf.constant(np.asarray(tensors[name], order="C"))
+            for name in names
+        ],
+    )
+
+
 def _move(temporary, prefix):
-    """The index last: without it there is no checkpoint."""
-    written = sorted(temporary.parent.iterdir(), key=lambda p: p.suffix)
-    index = [path for path in written if path.suffix == ".index"]
-    for path in [p for p in written if p not in index] + index:
+    """The index last, the old one first: without it there is nothing."""
+    index = prefix.with_name(f"{prefix.name}.index")
+    for old in (index, prefix, *prefix.parent.glob(f"{_escaped(prefix)}*")):
+        old.unlink(missing_ok=True)
+    written = sorted(temporary.parent.glob(f"{_escaped(temporary)}*"))
+    for path in written:
         shutil.move(path, prefix.with_name(path.name))
+    shutil.move(temporary.with_name(index.name), index)
     state = prefix.with_name("checkpoint")
     if not state.exists():
         state.write_text(
@@ -340,3 +438,8 @@ def _move(temporary, prefix):
             f'all_model_checkpoint_paths: "{prefix.name}"\n',
             "utf-8",
         )
+
+
+def _escaped(prefix):
+    """What begins the names of its data files, for a glob."""
+    return glob.escape(f"{prefix.name}.data-")

@@ -70,6 +70,9 @@ MATCHES = {
 }
 
 
+DEFAULT_BETAS = (0.9, 0.999)  # of Adam
+
+
 def restore(converted):
     """Compiles the model with the optimizer that the slots belong to.
 
@@ -105,7 +108,10 @@ def restore(converted):
             f"{f'and {len(missing) - 1} more have' * (len(missing) > 1)}"
             f"{'has' * (len(missing) == 1)} none"
         )
-    optimizer = _optimizer(converted, match, slots)
+    progress = _progress(converted, base)
+    if isinstance(progress, str):
+        return progress
+    optimizer = _optimizer(converted, match, slots, progress.betas)
     for slot, attribute in match.slots.items():
         if slot in slots:
             _fill(
@@ -115,11 +121,10 @@ def restore(converted):
                 slots[slot],
                 _scale(base, options),
             )
-    steps = _steps(converted, base)
-    if steps is not None:
-        optimizer.iterations.assign(steps)
+    if progress.steps is not None:
+        optimizer.iterations.assign(progress.steps)
     converted.model.compile(optimizer=optimizer)
-    return _line(converted, base, match, steps)
+    return _line(converted, base, match, progress)
 
 
 def in_keras(optimizer, base, slots):
@@ -131,11 +136,15 @@ def in_keras(optimizer, base, slots):
     }
 
 
-def _line(converted, base, match, steps):
+def _line(converted, base, match, progress):
     line = f"slots of {base} continue in keras.optimizers.{match.name}"
-    if steps is not None:
-        line += f" after {steps} steps"
-    assumed = [match.note] if match.note else []
+    if progress.steps is not None:
+        line += f" after {progress.steps} steps"
+    if progress.betas:
+        beta_1, beta_2 = progress.betas
+        assumed = [f"its powers make the betas {beta_1:g} and {beta_2:g}"]
+    else:
+        assumed = [match.note] if match.note else []
     if base in ("Momentum", "RMSProp") and converted.options.momentum is None:
         default = 0.9 if base == "Momentum" else 0.0
         assumed.append(f"momentum is taken to be {default} (--momentum)")
@@ -144,10 +153,12 @@ def _line(converted, base, match, steps):
     return "; ".join([line, *assumed])
 
 
-def _optimizer(converted, match, slots):
+def _optimizer(converted, match, slots, betas):
     import keras
 
     arguments = dict(match.arguments)
+    if betas:
+        arguments |= dict(zip(("beta_1", "beta_2"), betas, strict=True))
     options = converted.options
     if options.learning_rate is not None:
         arguments["learning_rate"] = options.learning_rate
@@ -224,24 +235,98 @@ def _fill(optimizer, attribute, places, by_name, scale):
 
 
 def _scale(base, options):
-    """Keras' momentum is TensorFlow 1's times the negative rate."""
+    """Keras' momentum is TensorFlow 1's times the negative rate.
+
+    Both keep the rate in float32.
+    """
     if base != "Momentum":
         return lambda array: array
-    return lambda array: (
-        array * np.asarray(-options.learning_rate, array.dtype)
+    rate = -np.float32(options.learning_rate)
+    return lambda array: array * rate.astype(array.dtype)
+
+
+# --- How far training had come ---
+
+
+@dataclasses.dataclass(frozen=True)
+class _Progress:
+    """What a checkpoint tells of the updates so far.
+
+    Attributes:
+        steps: how many there were, or None.
+        betas: Adam's, where they are not TensorFlow 1's defaults.
+    """
+
+    steps: int | None
+    betas: tuple = ()
+
+
+def steps_before(converted, base):
+    """How many updates the checkpoint tells of, 0 if of none."""
+    progress = _progress(converted, base)
+    return 0 if isinstance(progress, str) else progress.steps or 0
+
+
+def _progress(converted, base):
+    """A `_Progress`, or a line that says why slots are left out."""
+    names = ("beta1_power", "beta2_power")
+    values = {
+        last: float(converted.checkpoint.read(name))
+        for name in converted.inventory.counters
+        if (last := name.rsplit("/", 1)[-1]) in (*names, "global_step")
+    }
+    step = values.get("global_step")
+    step = None if step is None else int(step)
+    if base != "Adam" or not set(names) <= set(values):
+        return _Progress(step)
+    powers = tuple(values[name] for name in names)
+    counts = _counts(powers)
+    if counts:
+        return _Progress(counts[0] if counts[0] is not None else step)
+    betas = _betas(powers, step)
+    if betas:
+        return _Progress(step, betas)
+    return (
+        "slots of Adam are left out: beta1_power and beta2_power are "
+        f"{powers[0]:.4g} and {powers[1]:.4g}, which betas of 0.9 and 0.999 "
+        "never give together"
     )
 
 
-def _steps(converted, base):
-    """How many updates there were, as far as the checkpoint tells."""
-    counters = converted.inventory.counters
-    by_end = {name.rsplit("/", 1)[-1]: name for name in counters}
-    if base == "Adam":
-        for power, beta in (("beta2_power", 0.999), ("beta1_power", 0.9)):
-            if power in by_end:
-                value = float(converted.checkpoint.read(by_end[power]))
-                if 1e-30 < value < 1:
-                    return round(math.log(value) / math.log(beta)) - 1
-    if "global_step" in by_end:
-        return int(converted.checkpoint.read(by_end["global_step"]))
-    return None
+def _counts(powers):
+    """(updates,) that make these powers of the default betas, or ().
+
+    TensorFlow 1 keeps beta^(updates + 1), which runs out of float32: beta1's
+    first, then beta2's, and then they tell nothing, (None,).
+    """
+    smallest = float(np.finfo(np.float32).tiny)
+    counts = [
+        math.log(power) / math.log(np.float32(beta)) - 1
+        if smallest < power < 1
+        else None
+        for power, beta in zip(powers, DEFAULT_BETAS, strict=True)
+    ]
+    first, second = counts
+    runs_out = math.log(smallest) / math.log(DEFAULT_BETAS[0])
+    if any(power >= 1 for power in powers):
+        return ()
+    if first is None:
+        late = second is None or second > runs_out - 2
+        return (None if second is None else round(second),) if late else ()
+    # A product of n float32 numbers is off by n roundings at most.
+    near = second is not None and abs(second - first) < 0.5 + first / 1e3
+    return (round(first),) if near else ()
+
+
+def _betas(powers, steps):
+    """Those that give these powers after so many updates, or ().
+
+    People choose 1 - beta with two digits, such as 0.02 or 0.0005: others
+    say that the number of updates is another.
+    """
+    if steps is None or not all(0 < power < 1 for power in powers):
+        return ()
+    roots = [power ** (1 / (steps + 1)) for power in powers]
+    betas = [1 - float(f"{1 - root:.2g}") for root in roots]
+    betas = [round(beta, 9) for beta in betas]
+    return tuple(betas) if np.allclose(betas, roots, 0, 1e-6) else ()

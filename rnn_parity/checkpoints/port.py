@@ -37,6 +37,13 @@ LOOP = {
     "batch_is_time": False,  # True: the first axis is taken for time
     "time_major": False,  # True: outputs are saved [T, B, O]
     "swap_final": False,  # True: h before c in the final state
+    "inputs_late": 0,  # steps; early where below 0
+    "outputs_late": 0,
+    "inputs_turned": False,  # True: the one direction reads backward
+    "outputs_turned": False,
+    "carried": True,  # False: every step starts from the initial state
+    "puts_out": "h",  # "c": the top layer's cell state
+    "layers": None,  # how many, from below, where the others are left out
 }
 MERGES = {
     "concatenated": lambda fw, bw: np.concat([fw, bw], -1),
@@ -235,8 +242,25 @@ class Port:
         port = self
         if self.get("batch_is_time"):
             port = self._with_first_axis_as_time()
+        inputs = shifted(port.inputs, self.get("inputs_late"))
+        if self.get("inputs_turned"):
+            inputs = inputs[:, ::-1]
+        port = dataclasses.replace(port, inputs=inputs)
         with np.errstate(all="ignore"):
-            return port._saved(*port._run())
+            found = port._saved(*port._run())
+            if self.get("layers") is None:
+                return found
+            lower = port._lowest(self.get("layers"))
+            below = lower._saved(*lower._run())
+        return dataclasses.replace(below, final_state=found.final_state)
+
+    def _lowest(self, count):
+        """The layers from below; their final states are not all of them."""
+        return dataclasses.replace(
+            self,
+            ways=tuple(way[:count] for way in self.ways),
+            states=tuple(way[:count] for way in self.states),
+        )
 
     def _with_first_axis_as_time(self):
         rows, steps = self.inputs.shape[:2]
@@ -283,30 +307,42 @@ class Port:
             "forward": lambda series: series,
         }[order]
         forward = self._forward(ways[0], inputs, states[0])
-        outputs, final = _loop(
-            ways[1],
-            turn(inputs),
-            states[1],
-            lengths,
-            self.get("past_state") == "held",
-        )
+        outputs, final = self._loop(ways[1], turn(inputs), states[1], lengths)
         if self.get("turned_back"):
             outputs = turn(outputs)
         return forward, (outputs, final)
 
     def _forward(self, layers, inputs, states):
-        return _loop(
-            layers,
-            inputs,
-            states,
-            self.lengths,
-            self.get("past_state") == "held",
-            self.get("past_outputs") == "repeated",
-        )
+        repeat = self.get("past_outputs") == "repeated"
+        return self._loop(layers, inputs, states, self.lengths, repeat)
+
+    def _loop(self, layers, series, states, lengths, repeat=False):
+        """TensorFlow 1's loop, or with other things done."""
+        cell = tf1_cells.MultiRNNCell([layer.cell() for layer in layers])
+        initial = tuple(s if len(s) == 2 else s[0] for s in states)
+        state = initial
+        outputs = np.zeros((*series.shape[:2], cell.output_size))
+        last = np.zeros((len(series), cell.output_size))
+        for time in range(series.shape[1]):
+            last_before = last if repeat else 0.0
+            start = state if self.get("carried") else initial
+            last, new_state = cell.step_at(time, series[:, time], start)
+            if self.get("puts_out") == "c":
+                last = new_state[-1][0]
+            if lengths is not None:
+                valid = time < lengths[:, np.newaxis]
+                last = np.where(valid, last, last_before)
+                if self.get("past_state") == "held":
+                    new_state = copy_through(valid, new_state, state)
+            outputs[:, time], state = last, new_state
+        return outputs, [s if isinstance(s, tuple) else (s,) for s in state]
 
     def _saved(self, *ways):
         """`Computed`, of (outputs, state) by direction."""
-        series = [outputs for outputs, _ in ways]
+        late = self.get("outputs_late")
+        series = [shifted(outputs, late) for outputs, _ in ways]
+        if self.get("outputs_turned"):
+            series = [outputs[:, ::-1] for outputs in series]
         valid = [last_valid(outputs, self.lengths) for outputs in series]
         last = {
             "the last valid step": valid,
@@ -338,22 +374,16 @@ class Port:
         return of_layer[::-1] if self.get("swap_final") else of_layer
 
 
-def _loop(layers, series, states, lengths, hold, repeat=False):
-    """TensorFlow 1's loop, or with other things done past the end."""
-    cell = tf1_cells.MultiRNNCell([layer.cell() for layer in layers])
-    state = tuple(s if len(s) == 2 else s[0] for s in states)
-    outputs = np.zeros((*series.shape[:2], cell.output_size))
-    last = np.zeros((len(series), cell.output_size))
-    for time in range(series.shape[1]):
-        last_before = last if repeat else 0.0
-        last, new_state = cell.step_at(time, series[:, time], state)
-        if lengths is not None:
-            valid = time < lengths[:, np.newaxis]
-            last = np.where(valid, last, last_before)
-            if hold:
-                new_state = copy_through(valid, new_state, state)
-        outputs[:, time], state = last, new_state
-    return outputs, [s if isinstance(s, tuple) else (s,) for s in state]
+def shifted(series, late):
+    """[B, T, ...] so many steps later, earlier below 0; zeros come in."""
+    if not late:
+        return series
+    moved = np.zeros_like(series)
+    if late > 0:
+        moved[:, late:] = series[:, :-late]
+    else:
+        moved[:, :late] = series[:, -late:]
+    return moved
 
 
 def last_valid(series, lengths):

@@ -87,9 +87,10 @@ def catalogue():
     return (
         *_WEIGHTS[:1],  # whose arrays the others change
         *_gate_orders(),
-        *_FORGET_BIAS,
         *_KERNELS,
+        *_FORGET_BIAS,  # into a bias that may be missing
         *_STATES,
+        *_STEPS,
         *_LENGTHS,
         *_ACTIVATIONS,
         *_GRU,
@@ -98,6 +99,28 @@ def catalogue():
         *_DIRECTIONS,
         *_AXES,
         *_WEIGHTS[1:],
+    )
+
+
+def scaled(factor, dropped):
+    """What only the numbers themselves tell: dropout, or a factor.
+
+    Args:
+        factor: what the outputs are multiplied by.
+        dropped: the share of them that is 0 instead.
+    """
+    if dropped:
+        return Mistake(
+            f"dropout left on: {dropped:.0%} of the outputs are 0, the "
+            f"others {factor:.4g} times as large",
+            "training=False in Keras, eval() in PyTorch, keep_prob=1",
+            ("outputs",),
+        )
+    return Mistake(
+        f"the outputs multiplied by {factor:.4g}",
+        "the outputs are the cell's alone; a dropout of today scales when "
+        "training, so that nothing is scaled afterwards",
+        ("outputs",),
     )
 
 
@@ -186,7 +209,7 @@ _FORGET_BIAS = (
             f"forget_bias added to gate {gate} instead of f",
             _FOLD + "; in TensorFlow 1's order i, j, f, o that is the third "
             "quarter, in Keras' order i, f, c, o the second",
-            ("forget", "bias"),
+            ("forget",),
             _on_gate(gate),
             usual=gate == "j",
         )
@@ -483,6 +506,97 @@ _STATES = (
     ),
 )
 
+# --- Steps ---
+
+
+def _of_steps(one_way=False, **loop):
+    """Where there are several steps, perhaps in one direction only."""
+
+    def of_port(port):
+        if port.inputs.shape[1] < 2 or (one_way and len(port.ways) > 1):
+            return None
+        return port.changed(**loop)
+
+    return of_port
+
+
+def _from_zero_each_step(port):
+    return _of_steps(carried=False)(_from_zero(port))
+
+
+def _from_initial_each_step(port):
+    given = any(
+        array.any() for way in port.states for state in way for array in state
+    )
+    return _of_steps(carried=False)(port) if given else None
+
+
+def _puts_out_c(port):
+    if port.by_layer:
+        return None
+    for way in port.ways:
+        size = way[-1].made.state_size
+        if not isinstance(size, tuple) or size[0] != size[1]:
+            return None
+    return port.changed(puts_out="c")
+
+
+_CARRY = (
+    "hand each step's state to the next; where you call a layer step by "
+    "step, that is initial_state= in Keras"
+)
+_TURNED = "the one direction reads from the first step on: go_backwards=False"
+_STEPS = (
+    *(
+        Mistake(
+            f"the {what} a step too {word}",
+            f"step t of the {what} is step t in TensorFlow 1, too",
+            (f"{what} in time",),
+            of_port=_of_steps(**{f"{what}_late": late}),
+        )
+        for what in ("inputs", "outputs")
+        for word, late in (("late", 1), ("early", -1))
+    ),
+    Mistake(
+        "the series read backward, its outputs in the order of reading",
+        _TURNED,
+        ("inputs in time",),
+        of_port=_of_steps(one_way=True, inputs_turned=True),
+    ),
+    Mistake(
+        "the series read backward, its outputs turned back",
+        _TURNED,
+        ("inputs in time", "outputs in time"),
+        of_port=_of_steps(
+            one_way=True, inputs_turned=True, outputs_turned=True
+        ),
+    ),
+    Mistake(
+        "the outputs turned round",
+        "the first output belongs to the first step",
+        ("outputs in time",),
+        of_port=_of_steps(one_way=True, outputs_turned=True),
+    ),
+    Mistake(
+        "the state not carried from step to step, each starts from zeros",
+        _CARRY,
+        ("initial state", "carried"),
+        of_port=_from_zero_each_step,
+    ),
+    Mistake(
+        "the initial state at every step instead of the last step's",
+        _CARRY,
+        ("carried",),
+        of_port=_from_initial_each_step,
+    ),
+    Mistake(
+        "c put out instead of h",
+        "the output is h, the second of (c, h), the first of Keras' [h, c]",
+        ("put out",),
+        of_port=_puts_out_c,
+    ),
+)
+
 # --- Rows of different lengths ---
 
 
@@ -633,6 +747,7 @@ _GRU = (
         "in TensorFlow 1 u keeps the state: h = u h + (1 - u) c",
         ("update",),
         _update,
+        usual=True,
     ),
 )
 
@@ -804,7 +919,27 @@ def _orders():
                 yield order
 
 
+def _lower_outputs(port, count):
+    if not 0 < count < len(port.ways[0]):
+        return None
+    return port.changed(layers=count)
+
+
 _STACKS = (
+    Mistake(
+        "the outputs of the lowest layer instead of the top one's",
+        "the outputs are the top layer's",
+        ("depth",),
+        of_port=lambda port: _lower_outputs(port, 1),
+    ),
+    Mistake(
+        "the outputs of the layer below the top one",
+        "the outputs are the top layer's",
+        ("depth",),
+        of_port=lambda port: _lower_outputs(
+            port, len(port.ways[0]) - 1 if len(port.ways[0]) > 2 else 0
+        ),
+    ),
     Mistake(
         "one cell shared by all layers",
         "every layer has weights of its own: make a new cell for each",
@@ -873,6 +1008,22 @@ def _weights_of_the_other_way(port):
     return _with_layers(port, changed)
 
 
+def _one_way_for_both(source):
+    def of_port(port):
+        if len(port.ways) < 2:
+            return None
+        given = port.ways[source]
+        changed = []
+        for way in port.ways:
+            for layer, of_source in zip(way, given, strict=False):
+                if not _alike(layer, of_source):
+                    return None
+                changed.append(_with_weights_of(layer, of_source))
+        return _with_layers(port, changed)
+
+    return of_port
+
+
 _OWN_END = (
     "the backward direction starts at each row's own end: "
     "tf.reverse_sequence before and after it, or a mask in Keras"
@@ -923,6 +1074,15 @@ _DIRECTIONS = (
         "fw is the forward direction",
         ("directions",),
         of_port=_weights_of_the_other_way,
+    ),
+    *(
+        Mistake(
+            f"the {way} weights in both directions",
+            "each direction has weights of its own",
+            ("directions",),
+            of_port=_one_way_for_both(source),
+        )
+        for source, way in enumerate(("forward", "backward"))
     ),
     *(
         Mistake(

@@ -27,7 +27,7 @@ from rnn_parity.errors import UserError
 _FOLDER = "rnn_parity"
 _ORIGIN = f"{_FOLDER}/origin.json"
 _STRINGS = ".tensor"  # as tf.io serialises them
-_SMALL = 64e6  # bytes
+SMALL = 64e6  # bytes
 _FORMAT, _VERSION = "rnn-parity origin", 1
 ENDINGS = (".keras", ".weights.h5", ".npz")
 
@@ -41,7 +41,7 @@ def save(converted, path, force=False):
         return
     size = _must_have_room(converted.model, path)
     with _temporary_beside(path) as temporary:
-        with _through_memory(size <= _SMALL):
+        with through_memory(size <= SMALL):
             converted.model.save(temporary)
         if path.name.endswith(".keras"):
             _add_origin(converted, temporary)
@@ -75,11 +75,7 @@ def check(path, force=False):
 
 def _must_have_room(model, path):
     """Bytes of the model; HDF5 would crash on a full disk."""
-    optimizer = getattr(model, "optimizer", None)
-    variables = model.variables + (optimizer.variables if optimizer else [])
-    size = sum(
-        math.prod(v.shape) * np.dtype(v.dtype).itemsize for v in variables
-    )
+    size = size_of(model)
     free = shutil.disk_usage(path.parent).free
     if free < 2 * size:
         raise UserError(
@@ -89,9 +85,18 @@ def _must_have_room(model, path):
     return size
 
 
+def size_of(model):
+    """Bytes of its variables, the optimizer's too."""
+    optimizer = getattr(model, "optimizer", None)
+    variables = model.variables + (optimizer.variables if optimizer else [])
+    return sum(
+        math.prod(v.shape) * np.dtype(v.dtype).itemsize for v in variables
+    )
+
+
 @contextlib.contextmanager
-def _through_memory(small):
-    """Whether Keras makes its HDF5 file in memory: only of small models.
+def through_memory(small):
+    """Whether Keras has its HDF5 file in memory: only of small models.
 
     On disk HDF5 crashes where a limit is met; in memory it takes a copy of
     the whole model. Keras decides by how much is free.
@@ -155,7 +160,7 @@ class Origin:
         sources: {variable: what it was read from}, where that is another.
         optimizer: what TensorFlow 1 called it, or None.
         slots: {slot: {variable: name}} of those in the Keras optimizer.
-        steps: the optimizer's, when it was converted.
+        steps: the optimizer's, when it was converted, not since.
         kept: {variable: function that gives its array} of what is in no
             layer, or not exactly.
     """
@@ -209,7 +214,12 @@ def origin_of(converted):
         slots = optimizers.in_keras(optimizer, base, slots)
     moved = set(sources.values()) - _rounded(converted)
     if base != "Momentum":
-        moved |= {n for by_name in slots.values() for n in by_name.values()}
+        moved |= {
+            of_slot
+            for by_name in slots.values()
+            for name, of_slot in by_name.items()
+            if name in sources
+        }
 
     def reading(name):
         return lambda: np.asarray(converted.checkpoint.read(name))
@@ -220,7 +230,7 @@ def origin_of(converted):
         {name: source for name, source in sources.items() if name != source},
         base,
         slots,
-        int(optimizer.iterations) if optimizer else None,
+        optimizers.steps_before(converted, base) if optimizer else None,
         {name: reading(name) for name in stored if name not in moved},
     )
 

@@ -1,6 +1,5 @@
 """`rnn-parity convert`."""
 
-import contextlib
 import sys
 
 import click
@@ -38,30 +37,15 @@ def convert(checkpoint, out, force, **given):
       rnn-parity convert trained/ --out model.keras --forget-bias 0.5
       rnn-parity convert trained/ --out model.keras --averages --strict
     """
+    from rnn_parity import progress
     from rnn_parity.checkpoints import saving
     from rnn_parity.checkpoints.convert import convert_checkpoint
 
     saving.check(out, force)
-    with _progress() as progress:
-        converted = convert_checkpoint(checkpoint, progress=progress, **given)
+    with progress.shares("converting") as show:
+        converted = convert_checkpoint(checkpoint, progress=show, **given)
     converted.save(out, force)
     _print(converted.report, out)
-
-
-@contextlib.contextmanager
-def _progress():
-    from rnn_parity import progress
-
-    with progress.steps(100, "converting") as advance:
-        done = 0
-
-        def show(what, share):
-            nonlocal done
-            count = int(100 * share) - done
-            done += count
-            advance(what, count)
-
-        yield show
 
 
 def _print(report, out):

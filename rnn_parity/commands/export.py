@@ -3,6 +3,7 @@
 import click
 
 from rnn_parity.commands import checkpoint_options, options
+from rnn_parity.errors import UserError
 
 
 @click.command()
@@ -29,23 +30,41 @@ def export(model, out, like, force, **given):
     TensorFlow 1.15 restores it under the names it had. What was not changed
     comes back bit for bit; where a model was trained further, biases are
     right to one unit in the last place of what Keras holds, the forget bias
-    counted in.
+    counted in, or of the forget bias where that is larger.
 
     \b
     Examples:
       rnn-parity export model.keras --out back/model.ckpt
       rnn-parity export tuned.keras --out back/model.ckpt --like model.ckpt
     """
+    from rnn_parity import progress
     from rnn_parity.checkpoints.export import export_checkpoint
 
     if like is None:
+        _must_be_of_like()
         given = {}
-    arrays, notes = export_checkpoint(model, out, like, force, **given)
+    with progress.shares("exporting") as show:
+        shapes, notes = export_checkpoint(
+            model, out, like, force, progress=show, **given
+        )
     console = options.console()
     for line in notes:
         console.print(line, soft_wrap=True, markup=False)
     console.print(
-        f"wrote {len(arrays)} variables to {out}",
+        f"wrote {len(shapes)} variables to {out}",
         style="bold",
         soft_wrap=True,
     )
+
+
+def _must_be_of_like():
+    """No option of the conversion is given that would not be looked at."""
+    context = click.get_current_context()
+    own = ("model", "out", "like", "force")
+    for option in context.command.params:
+        where = context.get_parameter_source(option.name)
+        if option.name not in own and where.name == "COMMANDLINE":
+            raise UserError(
+                f"{option.opts[0]} is for the conversion of --like "
+                "CHECKPOINT; name that too, or leave it out"
+            )
