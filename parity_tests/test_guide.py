@@ -39,7 +39,7 @@ def different_methods(section):
     for region in side_by_side.REGIONS:
         methods = side_by_side.methods(section, region, IMPLEMENTATIONS)
         for name, rows in methods:
-            rows = [row for row in rows if row.cells[:2] != (None, None)]
+            rows = side_by_side.of_pair(rows)
             if rows:
                 found[name] = not all(row.same for row in rows)
     return found

@@ -75,8 +75,12 @@ def _joined(cells, mark, column):
 
 
 def _without_end(line):
+    """Without spaces at its end."""
     while line and not line[-1][0].strip():
         line.pop()
+    if line:
+        text, style = line.pop()
+        line.append((text.rstrip(), style))
     return line
 
 
@@ -112,6 +116,7 @@ def _other(rows, column, title, width):
     lines = [row.cells[column] for row in rows]
     lines = [line for line in lines if line is not None]
     if lines:
+        yield []
         yield [(f"  {title}", _HEAD)]
     for line in lines:
         yield from _prefixed("  ", [(line, _THIRD)], width)
