@@ -182,11 +182,13 @@ def _folded(pieces, width):
 
 
 def _break(line, start, end):
-    """Where to fold: after a space or a mark of punctuation if there is."""
+    """Where to fold: between words if there is a place, or after a mark."""
     body = start + len(line[start:]) - len(line[start:].lstrip())
-    for at in range(end, body + (end - body) // 3, -1):
-        if line[at - 1] in " ,([.=":
-            return at
+    places = range(end, body + (end - body) // 3, -1)
+    for marks in (" ,", "([.="):
+        for at in places:
+            if line[at - 1] in marks and line[at - 2 : at] != "# ":
+                return at
     return end
 
 
