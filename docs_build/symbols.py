@@ -42,6 +42,11 @@ class Symbol:
     note: str
     test: str
 
+    @property
+    def names(self):
+        """The names in `symbol`, without arguments."""
+        return re.sub(r"\(.*?\)", "", self.symbol).split(", ")
+
 
 _EQUAL, _ARGUMENTS = verdicts.EQUAL, verdicts.WITH_ARGUMENTS
 
@@ -331,7 +336,7 @@ def _row(symbol, verdict, form, note, links, names=()):
         for words, where in links
     )
     other = "".join(
-        f'<br><span class="also">also <code>{_breakable(name)}</code></span>'
+        f'<div class="also">also <code>{_breakable(name)}</code></div>'
         for name in names
     )
     cells = (
@@ -344,9 +349,9 @@ def _row(symbol, verdict, form, note, links, names=()):
         f'<td data-head="{head}"><div>{cell}</div></td>'
         for head, cell in zip(_HEADS[1:], cells, strict=True)
     )
-    return (
-        f'<tr id="{pages.slug(symbol)}"><th scope="row"><code>'
-        f"{_breakable(symbol)}</code>{other}</th>{shown}</tr>"
+    return (  # a heading, so that the search finds each by its name
+        f'<tr><th scope="row"><h3 id="{pages.slug(symbol)}"><code>'
+        f"{_breakable(symbol)}</code></h3>{other}</th>{shown}</tr>"
     )
 
 

@@ -154,6 +154,35 @@ def test_tests_behind_symbols_exist():
         }, test
 
 
+# What the tutorial prints besides, in its three releases' spellings.
+PRINTED = {
+    "tf.unpack",
+    "tf.nn.rnn",
+    "tf.float32",
+    "tf.initialize_all_variables",
+    "tf.contrib.rnn.static_rnn",
+    "tf.contrib.rnn.BasicRNNCell",
+}
+
+
+def test_every_symbol_of_the_lessons_is_in_the_table():
+    used = set(PRINTED)
+    for section in SECTIONS.values():
+        tree = ast.parse(side_by_side.path(section, "legacy_v1").read_text())
+        names = {
+            ast.unparse(node)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Attribute)
+        }
+        used |= {name for name in names if name.startswith("tf.")}
+    named = {symbol for row in symbols.PROGRAM for symbol in row.names}
+    for row in verdicts.TABLE:
+        plain = row.symbol.partition("(")[0]
+        named |= {f"tf.{name}" for name in (plain, *symbols.also(plain))}
+    modules = {"tf.nn", "tf.train", "tf.nn.rnn_cell"}
+    assert used - modules <= named
+
+
 def test_every_symbol_links_to_its_proof():
     slots = Slots()
     kinds = ("CELLS", "WRAPPERS", "LOOPS")

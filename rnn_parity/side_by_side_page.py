@@ -149,6 +149,7 @@ def _line(line, other, kind):
 
 
 _COMMENT = re.compile(r"#.*")
+_BREAKS = re.compile(r"([.,(\[=])(?=\w)")  # else they break within words
 
 
 def _marked_up(line, pieces):
@@ -163,6 +164,7 @@ def _marked_up(line, pieces):
     for (is_new, in_comment), run in runs:
         places = list(run)
         text = html.escape(line[places[0] : places[-1] + 1])
+        text = _BREAKS.sub(r"\1<wbr>", text)
         text = f"<i>{text}</i>" if in_comment else text
         marked += f"<b>{text}</b>" if is_new else text
     return marked
