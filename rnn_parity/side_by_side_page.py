@@ -149,7 +149,7 @@ def _line(line, other, kind):
 
 
 _COMMENT = re.compile(r"#.*")
-_BREAKS = re.compile(r"([.,(\[=])(?=\w)")  # else they break within words
+_BREAKS = re.compile(r"([.,(\[=])(?=[^\W\d])")  # else they break within words
 
 
 def _marked_up(line, pieces):
