@@ -145,7 +145,7 @@ def matrices():
     inputs, units = 1, SMALL.state_size
     top, left = 46, 12
     drawing = Drawing(
-        610,
+        522,
         250,
         "Input and state side by side, times W, whose first row belongs to "
         "the input and whose other rows belong to the state, plus b.",
@@ -159,19 +159,19 @@ def matrices():
             place = left + column * CELL, y
             drawing.cell(*place, f"{value:.1f}", fill, "on-tint", 10)
     x = left + (inputs + units) * CELL
-    drawing.words(x + 20, middle + 5, "\N{MULTIPLICATION SIGN}", size=18)
-    x += 40
+    drawing.words(x + 14, middle + 5, "\N{MULTIPLICATION SIGN}", size=18)
+    x += 28
     drawing.words(x + 1.5 * CELL, top - 12, "W", size=13)
     tints = ["tint-b"] * inputs + ["tint-a"] * units
     drawing.matrix(x, top, network.W.tolist(), colours=tints)
     x += units * CELL
-    drawing.words(x + 20, middle + 5, "+", size=18)
-    x += 40
+    drawing.words(x + 14, middle + 5, "+", size=18)
+    x += 28
     drawing.words(x + 1.5 * CELL, top - 12, "b", size=13)
     drawing.matrix(x, middle - CELL / 2, network.b.tolist())
     x += units * CELL
-    drawing.words(x + 32, middle + 5, "tanh →", size=13)
-    x += 64
+    drawing.words(x + 27, middle + 5, "tanh →", size=13)
+    x += 54
     drawing.words(x + 1.5 * CELL, top - 12, "next s", size=13)
     drawing.matrix(x, top + CELL / 2, states[0].tolist(), "tint-a")
     y = top + 4 * CELL + 30
@@ -192,10 +192,10 @@ def matrices():
 def missed_dependency():
     """Which echoes fall into the window of their input, for two lengths."""
     drawing = Drawing(
-        580,
-        330,
+        430,
+        320,
         "With a window as long as the echo every arc crosses a "
-        "border; with one twice as long half of them do not.",
+        "border; with one twice as long two thirds of them do not.",
     )
     for number, steps in enumerate((3, 6)):
         _echoes(drawing, 30 + number * 160, steps)
@@ -204,7 +204,7 @@ def missed_dependency():
 
 def _echoes(drawing, top, steps):
     config = SMALL.replace(
-        total_series_length=18, batch_size=1, truncated_backprop_length=steps
+        total_series_length=12, batch_size=1, truncated_backprop_length=steps
     )
     x, y = data.generate_data(config, np.random.RandomState(3))
     order = np.arange(x.size).reshape(x.shape)
@@ -238,9 +238,9 @@ def _echoes(drawing, top, steps):
     drawing.words(
         left,
         top,
-        f"truncated_backprop_length = {steps}, echo_step = "
-        f"{config.echo_step}: {seen} of {echoes} echoes within a window",
-        size=13,
+        f"truncated_backprop_length = {steps}: {seen} of {echoes} echoes "
+        "within a window",
+        size=12,
         anchor="start",
     )
 
@@ -263,11 +263,11 @@ def flattened_logits():
     of_step = [int(name.partition(",")[2]) for name in flat[:, 0]]
     tints = [_TINTS[step] for step in of_step]
     gaps = range(steps, len(flat), steps)
-    top, left = 50, 90
+    top, left = 50, 70
     classes = SMALL.num_classes
     height = len(flat) * CELL + 8 * len(gaps)
     drawing = Drawing(
-        left + 460,
+        left + 446,
         top + height + 20,
         "States of all rows and steps as one flat batch, row by row, times "
         "W2 plus b2, gives as many logits and labels.",

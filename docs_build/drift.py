@@ -91,8 +91,9 @@ def releases_table(slots):
     )
     return slots.block(
         '<div class="table" tabindex="0" role="region" '
-        'aria-label="Drift between releases"><table><thead><tr><td></td>'
-        '<th colspan="2">float32</th><th colspan="2">float64</th></tr>'
+        'aria-label="Drift between releases"><table class="plain"><thead><tr>'
+        '<td></td><th colspan="2">float32</th><th colspan="2">float64</th>'
+        "</tr>"
         f"<tr><td></td>{heads * 2}</tr></thead><tbody>{rows}</tbody></table>"
         "</div>"
     )
@@ -100,9 +101,9 @@ def releases_table(slots):
 
 def chart(slots, caption):
     """How a nudge grows, on a scale of powers of ten."""
-    left, top, width, height = 60, 24, 560, 260
+    left, top, width, height = 56, 24, 380, 240
     drawing = Drawing(
-        left + width + 130,
+        left + width + 92,
         top + height + 50,
         f"The change of the loss over {STEPS} steps after a nudge of one "
         "unit in the last place, sections 1 and 3 in float32 and float64.",

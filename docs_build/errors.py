@@ -82,6 +82,36 @@ TRAPS = (
         _SYMBOLS,
     ),
     Trap(
+        "contrib-import",
+        "from tensorflow.contrib import rnn",
+        "`tf.contrib` ended with TensorFlow 1.",
+        "Look the symbol up; most have a Keras cell that is equal.",
+        _SYMBOLS,
+    ),
+    Trap(
+        "optimizer",
+        "tf.train.AdagradOptimizer(0.3)",
+        "Optimizers have moved to Keras.",
+        "`keras.optimizers.Adagrad(0.3, initial_accumulator_value=0.1, "
+        "epsilon=0.0)` updates as TensorFlow 1 did.",
+        _SYMBOLS,
+    ),
+    Trap(
+        "initializer",
+        "tf.global_variables_initializer()",
+        "There is nothing to initialize: a variable has its value when it "
+        "is made.",
+        "Leave it out.",
+        _SESSIONS,
+    ),
+    Trap(
+        "get-variable",
+        "tf.get_variable('W', [5, 4])",
+        "Variables belong to objects, not to names in a graph.",
+        "`tf.Variable`, kept by who needs it; to share it, share the object.",
+        _SESSIONS,
+    ),
+    Trap(
         "rnn-cell",
         "tf.nn.rnn_cell.BasicLSTMCell(4)",
         "The cells have moved to Keras.",
@@ -104,6 +134,53 @@ TRAPS = (
         "TensorFlow is first asked for them: a failed first access stays "
         "broken.",
         _SESSIONS,
+    ),
+    Trap(
+        "static-rnn",
+        "tf.nn.static_rnn(None, [tf.zeros([5, 1])])",
+        "The loops have moved to Keras.",
+        '`tf2.unroll` with `"static"`, or `keras.layers.RNN(cell, '
+        "unroll=True)`.",
+        "../chapters/unrolling.md",
+    ),
+    Trap(
+        "empty-graph",
+        """
+        W = tf.Variable([1.0])
+        tf.compat.v1.Session().run(W)
+        """,
+        "What was made outside a graph is in no graph.",
+        "Build inside `with tf.Graph().as_default():`, or drop the session "
+        "and call.",
+        _SESSIONS,
+    ),
+    Trap(
+        "uninitialized",
+        """
+        with tf.Graph().as_default():
+            W = tf.compat.v1.Variable([1.0], name="W")
+            tf.compat.v1.Session().run(W)
+        """,
+        "In a session, variables have no value before the initializer ran.",
+        "Run `tf.compat.v1.global_variables_initializer()`, or restore a "
+        "checkpoint.",
+        _SESSIONS,
+    ),
+    Trap(
+        "reuse",
+        """
+        rnn_cell = tf.compat.v1.nn.rnn_cell
+        with tf.Graph().as_default():
+            for _ in range(2):
+                cell = rnn_cell.BasicLSTMCell(4)
+                x = tf.zeros([5, 15, 1])
+                tf.compat.v1.nn.dynamic_rnn(cell, x, dtype=tf.float32)
+        """,
+        "Two loops in one scope want variables of the same name.",
+        "A `tf.compat.v1.variable_scope` for each. In Keras 3 every layer "
+        "has its own.",
+        _SESSIONS,
+        LEGACY,
     ),
     Trap(
         "unpack",
@@ -165,6 +242,50 @@ TRAPS = (
         LEGACY,
     ),
     Trap(
+        "gradients",
+        """
+        W = tf.Variable([1.0])
+        tf.gradients(W * W, W)
+        """,
+        "Outside a graph nobody kept what to go back through.",
+        "`tf.GradientTape`; `tape.watch` for what is no variable, such as "
+        "the initial state.",
+        _SESSIONS,
+    ),
+    Trap(
+        "no-gradients",
+        """
+        cell = keras.layers.LSTMCell(4)
+        cell.build([None, 1])
+        optimizer = keras.optimizers.Adagrad(0.3)
+        loss = tf.reduce_sum(cell.kernel)
+        with tf.GradientTape() as tape:
+            pass
+        gradients = tape.gradient(loss, cell.trainable_variables)
+        optimizer.apply(gradients, cell.trainable_variables)
+        """,
+        "The loss was computed outside the tape, or went through NumPy.",
+        "The whole forward pass, the loss included, inside `with "
+        "tf.GradientTape()`.",
+        _SESSIONS,
+    ),
+    Trap(
+        "unknown-variable",
+        """
+        cell = keras.layers.LSTMCell(4)
+        optimizer = keras.optimizers.Adagrad(0.3)
+        W2 = tf.Variable(tf.zeros([4, 2]))
+        optimizer.build([W2])
+        cell.build([None, 1])
+        optimizer.apply([tf.zeros([1, 16])], [cell.kernel])
+        """,
+        "The optimizer was built for other variables; `tf.Module` does not "
+        "list those of Keras layers.",
+        "List them yourself: `[*cell.trainable_variables, W2, b2]`, and "
+        "build cells before the optimizer.",
+        "../sections/s2.md",
+    ),
+    Trap(
         "variables-in-function",
         """
         @tf.function
@@ -206,6 +327,27 @@ TRAPS = (
         "An LSTM has two states.",
         "`initial_state=[h, c]`, h first.",
         "../sections/s3.md",
+    ),
+    Trap(
+        "two-dimensions",
+        "keras.layers.LSTM(4)(tf.zeros([5, 15]))",
+        "Layers want `[B, T, I]`; the tutorial's batch is `[B, T]`.",
+        "`tf.expand_dims(batchX, -1)`.",
+        "../sections/s3.md",
+    ),
+    Trap(
+        "time-major",
+        "keras.layers.LSTM(4, time_major=True)",
+        "Keras 3 has `[B, T, I]` alone.",
+        "`tf.transpose(x, [1, 0, 2])` before and after.",
+        _SYMBOLS,
+    ),
+    Trap(
+        "cudnn-layer",
+        "keras.layers.CuDNNLSTM(4)",
+        "The layer went; `LSTM` takes the kernel where it can.",
+        "`keras.layers.LSTM(4)` with its default arguments, on a GPU.",
+        "../chapters/unrolling.md",
     ),
     Trap(
         "nested-inputs",
@@ -254,6 +396,23 @@ TRAPS = (
         "Without `assert_consumed` nothing is restored and nothing is said.",
         "Convert it, and check one forward pass.",
         "../chapters/checkpoints.md",
+    ),
+    Trap(
+        "key-not-found",
+        """
+        with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+            cell = tf.compat.v1.nn.rnn_cell.LSTMCell(5, name="lstm_cell")
+            x = tf.zeros([5, 15, 3])
+            tf.compat.v1.nn.dynamic_rnn(cell, x, dtype=tf.float32)
+            path = "recorded/checkpoints/stacked_lstm/model.ckpt"
+            tf.compat.v1.train.Saver().restore(session, path)
+        """,
+        "The program names its variables in another way than the one that "
+        "saved them, here without a `MultiRNNCell`.",
+        "`rnn-parity inspect` lists what is in the file; `convert` needs no "
+        "program.",
+        "../chapters/checkpoints.md",
+        LEGACY,
     ),
     Trap(
         "numpy-in-graph",
@@ -314,6 +473,7 @@ def run_all():
 
 _VARYING = {
     r"\x1b\[[0-9;]*m": "",  # colours
+    r"Graph execution error: Detected at .*? Node: '\S+' ": "",
     r"\{\{function_node .*?\}\} ": "",
     r"(?<![\w:/.])/(?:[\w.@+-]+/)+": ".../",  # folders
     r", value=\[.*?\]+>": ">",

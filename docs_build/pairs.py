@@ -21,7 +21,9 @@ def pair(slots, key):
         methods = side_by_side.methods(
             section, region, sections.IMPLEMENTATIONS
         )
-        methods = [each for each in methods if any(_both(each[1]))]
+        methods = [
+            each for each in methods if any(side_by_side.of_pair(each[1]))
+        ]
         if methods:
             made += f"\n\n### {heading} {{#{region}}}\n"
             made += slots.block(_region(key, methods))
@@ -36,11 +38,6 @@ def one_region(slots, key, region):
     return slots.block(_region(key, methods))
 
 
-def _both(rows):
-    """The rows that are in one of the two versions at least."""
-    return [row for row in rows if row.cells[:2] != (None, None)]
-
-
 def _region(key, methods):
     heads = "".join(f"<span>{title}</span>" for title in _TITLES[:2])
     parts = [_method(key, name, rows) for name, rows in methods]
@@ -51,7 +48,7 @@ def _region(key, methods):
 
 
 def _method(key, name, rows):
-    both = _both(rows)
+    both = side_by_side.of_pair(rows)
     pair = side_by_side_page.method(both)
     head = f'<div class="sbs-head">{_why(key, name, both)}</div>'
     return f"<section>{head}{pair}{_in_numpy(rows)}</section>"

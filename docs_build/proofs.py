@@ -80,7 +80,7 @@ def listed(slots):
 
 def _case(case, rows):
     named = dict.fromkeys(row.symbol for row, _ in rows)
-    symbols = "; ".join(f"<code>{html.escape(s)}</code>" for s in named)
+    symbols = "; ".join(f"<code>tf.{html.escape(s)}</code>" for s in named)
     errors = recorded()[case]
     commands = {
         f'.venv/bin/pytest "{test.removesuffix("]")}-{dtype}]"'

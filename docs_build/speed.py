@@ -44,7 +44,7 @@ def pays_after(key, slow="TF1 session", fast="tf2"):
 
 
 def _rounded(number):
-    return f"{number:.0f}" if number >= 20 else f"{number:.1f}"
+    return f"{number:,.0f}" if number >= 20 else f"{number:.1f}"
 
 
 def table(slots):
@@ -59,12 +59,12 @@ def table(slots):
             rows += (
                 f'<td class="number">{us(key, who)}</td>'
                 if (who in row)
-                else '<td class="number">none</td>'
+                else '<td class="number">\N{EN DASH}</td>'
             )
         rows += "</tr>"
     return slots.block(
         '<div class="table" tabindex="0" role="region" aria-label="Speed">'
-        f"<table><thead><tr><td></td>{heads}</tr></thead>"
+        f'<table class="plain"><thead><tr><td></td>{heads}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
     )
 
@@ -96,11 +96,11 @@ _SAID = {
 def ways(slots):
     """Bars on a scale of powers of ten, a group for each section."""
     measured = results("modes")
-    bar, left, width = 24, 250, 400
+    bar, left, width = 24, 196, 236
     rows = sum(len(row) for row in measured.values())
     height = rows * bar + len(measured) * 40 + 10
     drawing = Drawing(
-        left + width + 90, height, "Microseconds per training step."
+        left + width + 64, height, "Microseconds per training step."
     )
     slowest = max(
         each["us"] for row in measured.values() for each in row.values()
@@ -133,23 +133,73 @@ def ways(slots):
 # --- Unrolling: rnn-parity bench ---
 
 
+_PLOTS = {
+    "unrolling_time": "How long a training step takes, by the number of "
+    "time steps T.",
+    "unrolling_build": "How long building or tracing takes, by T: what "
+    "unrolls grows with T, what loops does not.",
+    "unrolling_memory": "How much memory is taken beyond the imports, by T.",
+    "unrolling_winner": "Who has the fastest training step, by batch and "
+    "width.",
+}
+_SHOWN = ("Which one when", "This project's fast path", "Goals")
+
+
 def unrolling(slots):
-    """The published run: its tables and plots, or how to make one."""
+    """The published run: verdicts, plots, and its other tables folded up."""
     path = _RESULTS / "unrolling.md"
     if not path.exists():
         return (
             "\nNo run is published with this version of the guide; the "
             "command above makes one.\n"
         )
-    shown = re.sub("^#", "###", path.read_text(), flags=re.MULTILINE)
-    figures = "".join(
-        f'<figure class="plot"><img src="../../assets/results/{plot.name}" '
-        f'alt="{html.escape(plot.stem.replace("_", " "))}"></figure>'
-        for plot in plots()
+    intro, *parts = re.split(r"^## ", path.read_text(), flags=re.MULTILINE)
+    intro = intro.partition("\n")[2]
+    shown = [part for part in parts if part.startswith(_SHOWN)]
+    shown.sort(key=lambda part: _SHOWN.index(_named(part)))
+    rest = [part for part in parts if part not in shown]
+    verdicts, *more = (f"\n### {part}" for part in shown)
+    folded = "".join(map(_folded, rest))
+    return (
+        f"{intro}{verdicts}{_figures(slots)}{''.join(more)}"
+        f"\n### All tables\n{folded}"
     )
-    return shown + slots.block(figures)
+
+
+def _named(part):
+    return next(name for name in _SHOWN if part.startswith(name))
+
+
+def _folded(part):
+    """Markdown that opens when its title is clicked."""
+    title, _, text = part.partition("\n")
+    body = "".join(f"    {line}\n" for line in text.strip().splitlines())
+    return f'\n??? "{title}"\n\n{body}'
+
+
+def _figures(slots):
+    return slots.block(
+        "".join(
+            '<figure class="plot"><div tabindex="0" role="group" '
+            f'aria-label="Plot"><img src="../../assets/results/{plot.name}" '
+            f'alt="{html.escape(_caption(plot))}"></div><figcaption>'
+            f"{html.escape(_caption(plot))}</figcaption></figure>"
+            for plot in plots()
+        )
+    )
+
+
+def _caption(plot):
+    return _PLOTS.get(plot.stem, plot.stem.replace("_", " "))
 
 
 def plots():
     """The plots of the published run of `rnn-parity bench`."""
-    return sorted(_RESULTS.glob("unrolling*.svg"))
+    order = list(_PLOTS)
+    return sorted(
+        _RESULTS.glob("unrolling*.svg"),
+        key=lambda plot: (
+            order.index(plot.stem) if plot.stem in order else len(order),
+            plot.stem,
+        ),
+    )

@@ -7,6 +7,7 @@ Names such as "a", "one", "line" stand for the CSS variables --a, --one,
 import html
 
 CELL = 30
+_LEAST = 0.68  # how far a picture may shrink before it has to be scrolled
 
 
 class Drawing:
@@ -76,7 +77,8 @@ class Drawing:
         width, height = self.size
         return (
             f'<svg viewBox="0 0 {width:g} {height:g}" width="{width:g}" '
-            f'height="{height:g}" role="img" '
+            f'height="{height:g}" style="min-width: {width * _LEAST:g}px" '
+            f'role="img" '
             f'aria-label="{html.escape(self.title)}" '
             'font-family="inherit"><defs>'
             f'<marker id="{name}-head" viewBox="0 0 8 8" refX="7" refY="4" '

@@ -19,6 +19,13 @@ _LENGTHS = (
     "parity_tests/test_sequence_length.py::"
     "test_outputs_are_zero_and_the_state_is_copied_past_the_end"
 )
+_UPDATES = (
+    "parity_tests/test_convert.py::test_the_next_updates_are_tensorflow_1s"
+)
+_TODAY = (
+    "parity_tests/test_convert.py::"
+    "test_the_next_updates_of_a_session_of_today"
+)
 _MESSAGES = "parity_tests/test_guide.py::test_messages_are_what_is_printed"
 _RESUME = (
     "parity_tests/test_training.py::test_a_resumed_session_is_bit_identical"
@@ -35,12 +42,17 @@ class Symbol:
     note: str
     test: str
 
+    @property
+    def names(self):
+        """The names in `symbol`, without arguments."""
+        return re.sub(r"\(.*?\)", "", self.symbol).split(", ")
+
 
 _EQUAL, _ARGUMENTS = verdicts.EQUAL, verdicts.WITH_ARGUMENTS
 
 PROGRAM = (
     Symbol(
-        "tf.placeholder",
+        "tf.placeholder, tf.placeholder_with_default",
         _EQUAL,
         "an argument of a function",
         "its shape is that of what is passed; fix it with input_signature",
@@ -54,7 +66,7 @@ PROGRAM = (
         _TRAINING,
     ),
     Symbol(
-        "tf.Graph",
+        "tf.Graph, tf.reset_default_graph",
         _EQUAL,
         "nothing; compat.v1.Graph keeps an old program alive",
         "both live in one process",
@@ -76,6 +88,13 @@ PROGRAM = (
         _PARITY,
     ),
     Symbol(
+        "tf.float32, tf.float64, tf.int32",
+        _EQUAL,
+        'the same, or "float32" for Keras layers',
+        "a layer is float32 unless it is given dtype=",
+        _PARITY,
+    ),
+    Symbol(
         "tf.get_variable, tf.variable_scope",
         _ARGUMENTS,
         "the layer that is called twice",
@@ -89,6 +108,55 @@ PROGRAM = (
         "epsilon=0.0)",
         "Keras adds 1e-7 inside the root by default",
         _TRAINING,
+    ),
+    Symbol(
+        "tf.train.AdamOptimizer(rate)",
+        _ARGUMENTS,
+        "keras.optimizers.Adam(rate, epsilon=1e-8)",
+        "Keras' epsilon is 1e-7 by default",
+        _TODAY,
+    ),
+    Symbol(
+        "tf.train.MomentumOptimizer(rate, momentum)",
+        _ARGUMENTS,
+        "keras.optimizers.SGD(rate, momentum)",
+        "the slot is converted: Keras keeps it times the rate, negated",
+        _UPDATES,
+    ),
+    Symbol(
+        "tf.train.RMSPropOptimizer(rate)",
+        _ARGUMENTS,
+        "keras.optimizers.RMSprop(rate, epsilon=1e-10)",
+        "mean squares start at 1 in TensorFlow 1, at 0 in Keras",
+        _TODAY,
+    ),
+    Symbol(
+        "tf.train.AdadeltaOptimizer(rate)",
+        _ARGUMENTS,
+        "keras.optimizers.Adadelta(rate, epsilon=1e-8)",
+        "Keras' epsilon is 1e-7 by default",
+        _TODAY,
+    ),
+    Symbol(
+        "tf.train.GradientDescentOptimizer(rate)",
+        _EQUAL,
+        "keras.optimizers.SGD(rate)",
+        "no slots, nothing to convert",
+        "parity_tests/test_symbols.py::test_gradient_descent",
+    ),
+    Symbol(
+        "tf.clip_by_global_norm",
+        _EQUAL,
+        "tf.clip_by_global_norm, or global_clipnorm= of the optimizer",
+        "between tape.gradient and optimizer.apply",
+        "parity_tests/test_symbols.py::test_clip_by_global_norm",
+    ),
+    Symbol(
+        "cell.zero_state(rows, dtype)",
+        _ARGUMENTS,
+        "cell.get_initial_state(batch_size=rows)",
+        "[h, c] for an LSTM, where TensorFlow 1 gives (c, h)",
+        "parity_tests/test_symbols.py::test_zero_state",
     ),
     Symbol(
         "Optimizer.minimize",
@@ -140,17 +208,11 @@ PROGRAM = (
         _MESSAGES,
     ),
     Symbol(
-        "tf.expand_dims, tf.reshape, tf.matmul, tf.tanh, tf.reduce_mean",
+        "tf.expand_dims, tf.reshape, tf.transpose, tf.matmul, tf.tanh, "
+        "tf.reduce_mean, tf.reduce_sum, tf.maximum, tf.where, tf.constant",
         _EQUAL,
         "the same",
         "reshape reads row by row in all of them",
-        _PARITY,
-    ),
-    Symbol(
-        "tf.nn.rnn",
-        _EQUAL,
-        "as nn.static_rnn",
-        "0.12's name for it",
         _PARITY,
     ),
     Symbol(
@@ -200,6 +262,7 @@ def verdict_table(slots, kind):
             row.keras,
             row.note + _ours(row),
             [(case, proofs.anchor(case)) for case in row.cases],
+            [_full(name) for name in also(row.symbol)],
         )
         for row in getattr(verdicts, kind)
     )
@@ -208,6 +271,24 @@ def verdict_table(slots, kind):
 
 def _ours(row):
     return f"; `tf2.tf1_cells.{row.own}` has it" if row.own else ""
+
+
+_ALSO = {
+    "nn.static_rnn": ("nn.rnn", "contrib.rnn.static_rnn"),
+    "nn.static_bidirectional_rnn": (
+        "nn.bidirectional_rnn",
+        "contrib.rnn.static_bidirectional_rnn",
+    ),
+}
+
+
+def also(symbol):
+    """What other releases call it: 0.12, 1.0, or both."""
+    if symbol in _ALSO:
+        return _ALSO[symbol]
+    cell = symbol.removeprefix("nn.rnn_cell.")
+    plain = cell != symbol and "(" not in cell
+    return (f"contrib.rnn.{cell}",) if plain else ()
 
 
 def _full(symbol):
@@ -238,30 +319,51 @@ def _breakable(name):
     return re.sub(r"([.(,])(?=\w)", r"\1<wbr>", html.escape(name))
 
 
+def _breakable_anywhere(name):
+    """HTML of a long name that may break where a word of it ends."""
+    ends = r"(_)(?=\w)|(?<=[a-z])(?=[A-Z])"
+    return re.sub(ends, r"\1<wbr>", html.escape(name))
+
+
 def _name(test):
     return test.rpartition("::")[2].removeprefix("test_").replace("_", " ")
 
 
-def _row(symbol, verdict, form, note, links):
+def _row(symbol, verdict, form, note, links, names=()):
     proven = ", ".join(
         f'<a href="{pages.url(f"proofs.md#{pages.slug(where)}")}">'
-        f"{_breakable(words)}</a>"
+        f"{_breakable_anywhere(words)}</a>"
         for words, where in links
     )
-    return (
-        f'<tr id="{pages.slug(symbol)}"><td><code>{_breakable(symbol)}'
-        f'</code></td><td><span class="verdict {_KINDS[verdict]}">{verdict}'
-        f"</span></td><td><code>{_breakable(form)}</code></td>"
-        f"<td>{pairs.marked_up(note)}</td><td>{proven}</td></tr>"
+    other = "".join(
+        f'<div class="also">also <code>{_breakable(name)}</code></div>'
+        for name in names
     )
+    cells = (
+        f'<span class="verdict {_KINDS[verdict]}">{verdict}</span>',
+        f"<code>{_breakable(form)}</code>",
+        pairs.marked_up(note),
+        proven,
+    )
+    shown = "".join(
+        f'<td data-head="{head}"><div>{cell}</div></td>'
+        for head, cell in zip(_HEADS[1:], cells, strict=True)
+    )
+    return (  # a heading, so that the search finds each by its name
+        f'<tr><th scope="row"><h3 id="{pages.slug(symbol)}"><code>'
+        f"{_breakable(symbol)}</code></h3>{other}</th>{shown}</tr>"
+    )
+
+
+_HEADS = ("TensorFlow 1", "verdict", "TensorFlow 2, Keras 3", "mind", "proof")
 
 
 def _table(label, rows):
+    heads = "".join(f'<th scope="col">{head}</th>' for head in _HEADS)
     return (
         f'<div class="table" tabindex="0" role="region" aria-label="{label}">'
-        '<table class="symbols"><thead><tr><th>TensorFlow 1</th>'
-        "<th>verdict</th><th>TensorFlow 2, Keras 3</th><th>mind</th>"
-        f"<th>proof</th></tr></thead><tbody>{rows}</tbody></table></div>"
+        f'<table class="symbols"><thead><tr>{heads}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
     )
 
 

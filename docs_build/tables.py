@@ -74,15 +74,20 @@ def agreement(slots, key):
             for cell in (ours, releases, in_words(row.allowed)):
                 rows += f'<td class="number">{cell}</td>'
         rows += "</tr>"
-    heads = (
-        "<th>ours to<br>releases</th><th>release<br>to release</th>"
-        "<th>allowed</th>"
-    ) * 2
+    heads = "".join(
+        f'<th class="number">{head}</th>'
+        for head in (
+            "ours to<br>releases",
+            "release<br>to release",
+            "allowed",
+        )
+    )
     table = (
         '<div class="table" tabindex="0" role="region" '
         'aria-label="Agreement, rung by rung"><table class="agreement">'
         '<thead><tr><td></td><th colspan="3">float32</th>'
-        f'<th colspan="3">float64</th></tr><tr><td></td>{heads}</tr></thead>'
+        f'<th colspan="3">float64</th></tr><tr><td></td>{heads * 2}</tr>'
+        "</thead>"
         f"<tbody>{rows}</tbody></table></div>"
     )
     return slots.block(table) + _AFTER.format(key)

@@ -37,6 +37,8 @@ def error(name, key):
 
 def in_words(number):
     """Two digits."""
+    if not number:
+        return "0"
     return f"{number:.1e}" if number < 0.001 else f"{number:.2g}"
 
 

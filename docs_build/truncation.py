@@ -57,7 +57,7 @@ def share_of(steps):
 def chart(slots, caption):
     """A bar for every truncation; what guessing gives is a line."""
     shares = recorded()
-    left, top, height, bar = 50, 30, 180, 50
+    left, top, height, bar = 50, 30, 180, 37
     drawing = Drawing(
         left + len(shares) * bar + 20,
         top + height + 52,
@@ -72,7 +72,7 @@ def chart(slots, caption):
     for place, (steps, right) in enumerate(shares.items()):
         x, tall = left + place * bar, height * right
         fill = "a" if steps > ECHO else "b"
-        place_and_size = x + 9, top + height - tall, bar - 18, tall
+        place_and_size = x + 6, top + height - tall, bar - 12, tall
         drawing.rectangle(*place_and_size, fill, fill)
         middle = x + bar / 2
         drawing.words(middle, top + height + 18, steps, "ink", 12)

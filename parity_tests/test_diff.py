@@ -84,17 +84,50 @@ def test_at_160_columns_nothing_is_folded(key):
             assert any(line in each for each in lines), line
 
 
-def test_at_80_columns_it_reads_as_a_patch():
-    shown = plain(in_terminal("diff", "s3", "--region", "loss", width=80))
-    lines = shown.splitlines()
-    assert lines[0].startswith("- TensorFlow 1")
-    assert lines[1].startswith("+ TensorFlow 2")
-    for sign, version in (("- ", "legacy_v1"), ("+ ", "tf2")):
-        of_version = [
-            line[2:].strip() for line in lines if line[:2] in (sign, "  ")
-        ]
-        for line in source_lines("s3", version, "loss"):
-            assert line in of_version, line
+def test_at_80_columns_it_reads_as_a_patch(key):
+    shown = plain(in_terminal("diff", key, width=80)).splitlines()
+    heads = ["- TensorFlow 1 (legacy_v1)", "+ TensorFlow 2 (tf2)"]
+    assert shown[:2] == heads
+    for sign, version in zip("-+", IMPLEMENTATIONS, strict=False):
+        source = side_by_side.path(SECTIONS[key], version).read_text()
+        regions = side_by_side.blocks(source).values()
+        methods = [lines for region in regions for lines in region.values()]
+        wanted = [line for lines in methods for line in lines if line]
+        of_version = (f"{sign} ", "  ")
+        assert [
+            line[2:] for line in shown[2:] if line[:2] in of_version
+        ] == wanted
+
+
+def test_numpy_below_the_pair_leaves_the_pair_alone():
+    arguments = ("diff", "s3", "--region", "forward")
+    pair = plain(in_terminal(*arguments, width=80))
+    with_numpy = plain(in_terminal(*arguments, "--numpy", width=80))
+    assert with_numpy.startswith(pair)
+    assert with_numpy.removeprefix(pair).startswith("\n  NumPy")
+
+
+def test_what_became_of_a_line_stands_beside_it(run_cli):
+    shown = run_cli("diff", "s3", "--numpy").stdout
+    for pieces in (
+        (" = tf.split(", "| ", " = tf.expand_dims(", " = np.split("),
+        ("AdagradOptimizer(", "| ", "keras.optimizers.Adagrad("),
+        ("in range(", "| ", "in tf.range(", "in range("),
+    ):
+        assert re.search(".*".join(map(re.escape, pieces)), shown), pieces
+
+
+def test_no_bracket_ties_two_versions_together():
+    pairs = [
+        row.cells[:2]
+        for section in SECTIONS.values()
+        for region in side_by_side.REGIONS
+        for _, rows in side_by_side.methods(section, region, IMPLEMENTATIONS)
+        for row in rows
+        if row.same
+    ]
+    assert pairs
+    assert all(first == second for first, second in pairs)
 
 
 def test_folded_lines_break_between_words_and_lose_nothing():
@@ -155,7 +188,7 @@ def test_piped_it_is_plain_and_marked(run_cli):
     )
     assert last.count("return states_series, current_state") == 2
     assert " | " in done.stdout
-    assert " < " in done.stdout
+    assert " <\n" in done.stdout
 
 
 def test_a_region_alone_or_all_of_them(run_cli):

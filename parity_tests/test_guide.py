@@ -2,14 +2,16 @@
 
 import ast
 import html
+import importlib.util
 import pathlib
 import re
+import shlex
 import subprocess
 import sys
 
 import pytest
 
-from rnn_parity import SECTIONS, mistakes, side_by_side, verdicts
+from rnn_parity import SECTIONS, cli, mistakes, side_by_side, verdicts
 from rnn_parity.sections import IMPLEMENTATIONS
 
 pytest.importorskip("mkdocs", reason="the guide needs the docs extra")
@@ -39,7 +41,7 @@ def different_methods(section):
     for region in side_by_side.REGIONS:
         methods = side_by_side.methods(section, region, IMPLEMENTATIONS)
         for name, rows in methods:
-            rows = [row for row in rows if row.cells[:2] != (None, None)]
+            rows = side_by_side.of_pair(rows)
             if rows:
                 found[name] = not all(row.same for row in rows)
     return found
@@ -152,6 +154,35 @@ def test_tests_behind_symbols_exist():
         }, test
 
 
+# What the tutorial prints besides, in its three releases' spellings.
+PRINTED = {
+    "tf.unpack",
+    "tf.nn.rnn",
+    "tf.float32",
+    "tf.initialize_all_variables",
+    "tf.contrib.rnn.static_rnn",
+    "tf.contrib.rnn.BasicRNNCell",
+}
+
+
+def test_every_symbol_of_the_lessons_is_in_the_table():
+    used = set(PRINTED)
+    for section in SECTIONS.values():
+        tree = ast.parse(side_by_side.path(section, "legacy_v1").read_text())
+        names = {
+            ast.unparse(node)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Attribute)
+        }
+        used |= {name for name in names if name.startswith("tf.")}
+    named = {symbol for row in symbols.PROGRAM for symbol in row.names}
+    for row in verdicts.TABLE:
+        plain = row.symbol.partition("(")[0]
+        named |= {f"tf.{name}" for name in (plain, *symbols.also(plain))}
+    modules = {"tf.nn", "tf.train", "tf.nn.rnn_cell"}
+    assert used - modules <= named
+
+
 def test_every_symbol_links_to_its_proof():
     slots = Slots()
     kinds = ("CELLS", "WRAPPERS", "LOOPS")
@@ -183,6 +214,82 @@ def test_questions_have_one_right_answer_each():
         assert question.choices[question.place] == question.right
         assert len(set(question.choices)) == len(question.choices) >= 3
     assert len({question.place for question in asked}) > 2
+
+
+# --- Commands and code that a page prints ---
+
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
+
+
+def steps_of(page):
+    """[(language, code)] of a page's fences, in order."""
+    pattern = r"^```(sh|python)\n(.*?)^```$"
+    return re.findall(pattern, page.read_text(), re.DOTALL | re.MULTILINE)
+
+
+def fences(page, language):
+    """The code of one language."""
+    return [code for of, code in steps_of(page) if of == language]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_commands_are_such_as_can_be_typed(page):
+    known = {command.name: command for command in cli.COMMANDS}
+    lines = [
+        line for code in fences(page, "sh") for line in code.splitlines()
+    ]
+    for line in lines:
+        program, *arguments = shlex.split(line, comments=True)
+        if program == ".venv/bin/rnn-parity":
+            name, *arguments = arguments
+            known[name].make_context(name, arguments)
+        elif program == ".venv/bin/pytest":
+            for path in arguments:
+                assert (ROOT / path).exists(), line
+        elif program == ".venv/bin/python":
+            assert arguments[0] == "-m"
+            assert importlib.util.find_spec(arguments[1]), line
+        elif program == "make":
+            makefile = (ROOT / "Makefile").read_text()
+            assert f"\n{arguments[0]}: " in makefile, line
+        else:
+            assert program == "diff", line
+
+
+def test_an_afternoon_runs_as_it_is_printed(tmp_path):
+    """Up to the swapped loop: what a reader copies, one after another."""
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    (tmp_path / "recorded").symlink_to(ROOT / "recorded")
+    said = ""
+    for language, code in steps_of(ROOT / "docs/port.md"):
+        if "session.run" in code:  # the reader's own old program
+            continue
+        if "diff" in code:
+            break
+        command = ["sh", "-ec", code]
+        if language == "python":
+            command = [".venv/bin/python", "-c", code]
+        done = subprocess.run(
+            command, cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, (code, done.stderr)
+        said += done.stdout
+    assert "LSTMCell" in said
+    assert "matches as it is" in said
+    assert "matches with forget_bias missing" in said
+
+
+@pytest.mark.parametrize("place", range(3), ids=["load", "convert", "unroll"])
+def test_python_of_the_reference_runs(place):
+    code = fences(ROOT / "docs/reference.md", "python")[place]
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 # --- The build ---

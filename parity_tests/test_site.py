@@ -210,18 +210,71 @@ def test_on_a_telephone_the_pair_is_one_column(open_page, key):
     ("words", "path"),
     [
         ("DropoutWrapper", "lookup/symbols/"),
-        ("has no attribute placeholder", "lookup/errors/"),
+        ("BasicLSTMCell", "lookup/symbols/"),
+        ("tf.contrib.rnn.static_rnn", "lookup/symbols/"),
+        ("tf.unpack", "lookup/symbols/"),
+        ("'tensorflow' has no attribute 'placeholder'", "lookup/errors/"),
+        ("lstm_cell/kernel not found in checkpoint", "lookup/errors/"),
         ("truncated", "chapters/truncated/"),
+        ("convert checkpoint", "chapters/checkpoints/"),
+        ("workers", "reference/"),
     ],
 )
-def test_search_finds(open_page, words, path):
+def test_search_finds_it_first(open_page, words, path):
+    found = search(open_page(), words).first
+    found.wait_for(timeout=10000)
+    assert path in found.get_attribute("href")
+
+
+@pytest.mark.parametrize(
+    ("words", "path"),
+    [
+        ("forget_bias", "sections/s3/"),
+        ("dynamic_rnn sequence_length", "chapters/lengths/"),
+        ("static_rnn", "chapters/unrolling/"),
+    ],
+)
+def test_search_leads_to_a_chapter(open_page, words, path):
     page = open_page()
-    page.keyboard.press("/")
-    page.keyboard.type(words)
-    found = page.locator(f".md-search-result__link[href*='{path}']").first
+    found = search(page, words).and_(page.locator(f"[href*='{path}']")).first
     found.wait_for(timeout=10000)
     found.click()
     page.wait_for_url(f"**/{path}**")
+
+
+def search(page, words):
+    """The links that the search shows."""
+    page.keyboard.press("/")
+    page.keyboard.type(words)
+    return page.locator(".md-search-result__link")
+
+
+@pytest.mark.parametrize(
+    ("path", "words", "shown"),
+    [
+        ("lookup/symbols/", "GRUCell reset", "nn.rnn_cell.GRUCell"),
+        ("lookup/errors/", "no attribute 'Session'", "'Session'"),
+    ],
+)
+def test_a_field_leaves_what_was_typed(open_page, path, words, shown):
+    page = open_page(path)
+    rows = page.locator(".symbols tbody tr, .message")
+    assert rows.count() > 30
+    page.get_by_label("Find").fill(words)
+    left = [row.inner_text() for row in rows.all() if row.is_visible()]
+    assert 0 < len(left) < 10
+    assert shown in left[0]
+    page.get_by_label("Find").fill("")
+    assert all(row.is_visible() for row in rows.all())
+
+
+@pytest.mark.parametrize("path", ["lookup/symbols/", "lookup/errors/"])
+def test_a_telephone_shows_all_of_a_lookup(open_page, path):
+    page = open_page(path, NARROW)
+    for cell in page.locator(".symbols tbody :is(td, th), .message h2").all():
+        box = cell.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= NARROW[0]
 
 
 def test_dark_mode_is_remembered(open_page):

@@ -28,6 +28,7 @@ STYLE = r"""
   overflow-wrap: anywhere; min-height: 1.5em; padding-right: .3em;
   padding-left: calc((var(--in, 0) + 3) * 1ch);
   text-indent: calc((var(--in, 0) + 2.5) * -1ch); }
+.sbs-room { display: block; height: 1.5em; }
 .sbs-old .sbs-line { background: var(--old-back); }
 .sbs-new .sbs-line { background: var(--new-back); }
 .sbs-old b { color: var(--old); }
@@ -39,6 +40,7 @@ STYLE = r"""
 @media (max-width: 60em) {
   .sbs-heads, .sbs-hunk { grid-template-columns: minmax(0, 1fr); }
   .sbs-same .sbs-second { display: none; }
+  .sbs-room { display: none; }
   .sbs-heads { border: 0; }
   .sbs-heads span:first-child::before { content: "\2212\a0"; }
   .sbs-heads span:last-child::before { content: "+\a0"; }
@@ -101,7 +103,7 @@ def region(titles, methods):
 
 def method(rows, more_titles=()):
     """One method's HTML; further columns follow below the first two."""
-    parts = [_hunk(*hunk) for hunk in _paired_hunks(rows)]
+    parts = [_hunk(*hunk) for hunk in side_by_side.hunks(rows)]
     for column, title in enumerate(more_titles, 2):
         lines = [row.cells[column] for row in rows]
         lines = [line for line in lines if line is not None]
@@ -113,28 +115,24 @@ def method(rows, more_titles=()):
     return f'<div class="sbs-method">{"".join(parts)}</div>'
 
 
-def _paired_hunks(rows):
-    rows = [row for row in rows if row.cells[:2] != (None, None)]
-    return side_by_side.hunks(rows)
-
-
 def _hunk(same, rows):
     pairs = [row.cells[:2] for row in rows]
-    firsts = [(a, b) for a, b in pairs if a is not None]
-    seconds = [(b, a) for a, b in pairs if b is not None]
     kinds = ("", "") if same else ("sbs-old", "sbs-new")
-    if same:
-        firsts = [(line, None) for line, _ in firsts]
-        seconds = [(line, None) for line, _ in seconds]
-    return (
-        f'<div class="sbs-hunk{" sbs-same" if same else ""}">'
-        f"{_side(firsts, kinds[0])}"
-        f"{_side(seconds, f'{kinds[1]} sbs-second'.strip())}</div>"
-    )
+    first = _side(pairs, kinds[0])
+    turned = [(other, line) for line, other in pairs]
+    second = _side(turned, f"{kinds[1]} sbs-second".strip())
+    same_or_not = " sbs-same" if same else ""
+    return f'<div class="sbs-hunk{same_or_not}">{first}{second}</div>'
 
 
 def _side(pairs, kind):
-    lines = "".join(_line(line, other, kind) for line, other in pairs)
+    """One column; room where only the other one has a line."""
+    lines = "".join(
+        '<span class="sbs-room"></span>'
+        if line is None
+        else _line(line, other, kind)
+        for line, other in pairs
+    )
     return f'<div class="{f"sbs-side {kind}".strip()}">{lines}</div>'
 
 
@@ -142,7 +140,7 @@ def _line(line, other, kind):
     indentation = len(line) - len(line.lstrip())
     marked = "sbs-old" in kind or "sbs-new" in kind
     pieces = [(line, False)]
-    if marked and other is not None:
+    if marked:
         pieces = side_by_side.changes(line, other)
     style = f' style="--in:{indentation}"' if indentation else ""
     return (
@@ -151,6 +149,7 @@ def _line(line, other, kind):
 
 
 _COMMENT = re.compile(r"#.*")
+_BREAKS = re.compile(r"([.,(\[=])(?=[^\W\d])")  # else they break within words
 
 
 def _marked_up(line, pieces):
@@ -165,6 +164,7 @@ def _marked_up(line, pieces):
     for (is_new, in_comment), run in runs:
         places = list(run)
         text = html.escape(line[places[0] : places[-1] + 1])
+        text = _BREAKS.sub(r"\1<wbr>", text)
         text = f"<i>{text}</i>" if in_comment else text
         marked += f"<b>{text}</b>" if is_new else text
     return marked

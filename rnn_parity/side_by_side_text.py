@@ -75,8 +75,12 @@ def _joined(cells, mark, column):
 
 
 def _without_end(line):
+    """Without spaces at its end."""
     while line and not line[-1][0].strip():
         line.pop()
+    if line:
+        text, style = line.pop()
+        line.append((text.rstrip(), style))
     return line
 
 
@@ -112,6 +116,7 @@ def _other(rows, column, title, width):
     lines = [row.cells[column] for row in rows]
     lines = [line for line in lines if line is not None]
     if lines:
+        yield []
         yield [(f"  {title}", _HEAD)]
     for line in lines:
         yield from _prefixed("  ", [(line, _THIRD)], width)
@@ -177,11 +182,13 @@ def _folded(pieces, width):
 
 
 def _break(line, start, end):
-    """Where to fold: after a space or a mark of punctuation if there is."""
+    """Where to fold: between words if there is a place, or after a mark."""
     body = start + len(line[start:]) - len(line[start:].lstrip())
-    for at in range(end, body + (end - body) // 3, -1):
-        if line[at - 1] in " ,([.=":
-            return at
+    places = range(end, body + (end - body) // 3, -1)
+    for marks in (" ,", "([.="):
+        for at in places:
+            if line[at - 1] in marks and line[at - 2 : at] != "# ":
+                return at
     return end
 
 

@@ -46,6 +46,36 @@ function startQuiz() {
 
 startQuiz();
 
+// A field above the symbols, or the messages, that leaves what contains all
+// of the words in it.
+function addFinder() {
+  const rows = [...document.querySelectorAll(".symbols tbody tr, .message")];
+  const start = document.querySelector(".md-content h2, .messages");
+  if (!rows.length) return;
+  const finder = document.createElement("form");
+  finder.className = "finder";
+  finder.innerHTML = '<label for="find">Find</label>'
+    + '<input id="find" type="search" autocomplete="off" spellcheck="false">'
+    + "<output for=\"find\"></output>";
+  const [field, said] = finder.querySelectorAll("input, output");
+  const texts = rows.map((row) => row.textContent.toLowerCase());
+  const find = () => {
+    const words = field.value.toLowerCase().split(/[\s'"`]+/);
+    let count = 0;
+    rows.forEach((row, place) => {
+      row.hidden = !words.every((word) => texts[place].includes(word));
+      count += !row.hidden;
+    });
+    said.textContent = `${count} of ${rows.length}`;
+  };
+  field.addEventListener("input", find);
+  finder.addEventListener("submit", (event) => event.preventDefault());
+  start.before(finder);
+  find();
+}
+
+addFinder();
+
 // What the theme leaves unnamed, for those who hear the page.
 function nameLandmarks() {
   document.querySelector(".md-search")?.setAttribute("aria-label", "Search");

@@ -312,7 +312,8 @@ def _read_array(file, member):
     if member.endswith(_STRINGS):
         from rnn_parity.quiet import tf
 
-        return tf.io.parse_tensor(file.read(), tf.string).numpy()
+        tensor = tf.io.parse_tensor(file.read(), tf.string)
+        return np.array(tensor.numpy(), object)
     return np.lib.format.read_array(file, allow_pickle=False)
 
 
