@@ -827,16 +827,20 @@ def test_weights_that_are_no_real_numbers_are_named(tmp_path, dtype):
 
 
 def test_strings_are_kept_like_any_other_variable(tmp_path):
-    from rnn_parity.checkpoints import saving
+    from rnn_parity.checkpoints import export, saving
 
     words = np.array([b"one", b"a\0b\0", b""], object)
-    bundle(
-        tmp_path / "words", lstm_tensors(tf.float32) | {"vocabulary": words}
-    )
+    strings = {"vocabulary": words, "label": np.array(b"end\0", object)}
+    bundle(tmp_path / "words", lstm_tensors(tf.float32) | strings)
     found = rnn_parity.convert_checkpoint(tmp_path / "words")
     found.save(tmp_path / "words.keras")
     origin = saving.read_origin(tmp_path / "words.keras")
-    np.testing.assert_array_equal(origin.kept["vocabulary"](), words)
+    for name, value in strings.items():
+        np.testing.assert_array_equal(origin.kept[name](), value)
+    export.export_checkpoint(tmp_path / "words.keras", tmp_path / "back")
+    back = tf.train.load_checkpoint(str(tmp_path / "back"))
+    for name, value in strings.items():
+        assert np.array_equal(np.array(back.get_tensor(name), object), value)
 
 
 def test_brackets_in_a_path_are_no_pattern(tmp_path):

@@ -238,6 +238,10 @@ def _open_prefix(prefix, notes):
 
     def read(name, _links=links):  # there as long as it is read
         array = reader.get_tensor(name)
+        if (
+            dtypes[name].name == "string"
+        ):  # NumPy's own drops a last zero byte
+            return np.array(array, object)
         return array.astype(np.float32) if name in narrow else array
 
     return Checkpoint(
