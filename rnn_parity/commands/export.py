@@ -47,9 +47,9 @@ def export(model, out, like, force, **given):
         shapes, notes = export_checkpoint(
             model, out, like, force, progress=show, **given
         )
-    console = options.console()
+    console = options.console(markup=False)
     for line in notes:
-        console.print(line, soft_wrap=True, markup=False)
+        console.print(line, soft_wrap=True)
     console.print(
         f"wrote {len(shapes)} variables to {out}",
         style="bold",
