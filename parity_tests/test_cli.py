@@ -55,6 +55,32 @@ def test_check_prints_tables_and_says_that_all_agree(run_cli):
     ), done.stderr
 
 
+@pytest.mark.parametrize(
+    ("ending", "shown"),
+    [("pass", False), ("KeyboardInterrupt", False), ("ImportError", True)],
+)
+def test_chatter_is_shown_only_with_an_import_that_fails(ending, shown):
+    """A module in TensorFlow's place that writes to descriptor 2."""
+    raising = "pass" if ending == "pass" else f"raise {ending}"
+    code = (
+        "import builtins, os, types\n"
+        "real = builtins.__import__\n"
+        "def fake(name, *rest):\n"
+        "    if name != 'tensorflow':\n"
+        "        return real(name, *rest)\n"
+        "    os.write(2, b'chatter\\n')\n"
+        f"    {raising}\n"
+        "    return types.SimpleNamespace()\n"
+        "builtins.__import__ = fake\n"
+        "try:\n"
+        "    from rnn_parity import quiet\n"
+        "except (AttributeError, KeyboardInterrupt, ImportError):\n"
+        "    pass\n"
+    )
+    done = run_python("-c", code)
+    assert ("chatter" in done.stderr) is shown, done.stderr
+
+
 def test_numpy_is_checked_without_tensorflow(run_cli):
     done = run_cli(*QUICK, before=NO_TENSORFLOW)
     assert done.returncode == 0, done.stderr

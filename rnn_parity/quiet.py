@@ -33,7 +33,7 @@ def _stderr_held_back():
         os.dup2(held.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:  # Ctrl-C is none: it shows nothing
             held.seek(0)
             os.write(kept, held.read())
             raise
