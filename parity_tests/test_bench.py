@@ -1,6 +1,11 @@
 """rnn-parity bench: proven first, then timed. How fast is not judged."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -357,6 +362,29 @@ def test_rnn_tests_tables_have_tensorflows_columns():
 
 
 # --- Mistakes ---
+
+
+@pytest.mark.parametrize("when", ["importing", "timing"])
+def test_ctrl_c_of_a_terminal_is_one_line(when):
+    """It reaches the workers and what forks them too."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "rnn_parity", *TINY],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    if when == "timing":
+        said = process.stderr.readline()
+        assert said.startswith("timing "), said
+    else:
+        time.sleep(2)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    lines = [line for line in said.splitlines() if line]
+    assert lines[-1] == "rnn-parity: interrupted"
+    assert all(line.startswith("timing ") for line in lines[:-1]), said
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import contextlib
 import multiprocessing
+import signal
 
 from rnn_parity.bench import reference, worker
 from rnn_parity.errors import UserError
@@ -24,11 +25,32 @@ def start(library, target, *arguments):
         context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(
-        target=target, args=(theirs, *arguments), daemon=True
+        target=_deaf, args=(target, theirs, *arguments), daemon=True
     )
     process.start()
     theirs.close()
     return process, ours
+
+
+def _deaf(target, *arguments):
+    """Ctrl-C reaches all processes; who asks ends the others, or is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with contextlib.suppress(EOFError, BrokenPipeError):
+        target(*arguments)
+
+
+@contextlib.contextmanager
+def started(*arguments):
+    """What `start` gives, ended at once where an exception leaves it."""
+    process, connection = start(*arguments)
+    try:
+        yield process, connection
+    except BaseException:
+        process.kill()
+        raise
+    finally:
+        connection.close()
+        process.join()
 
 
 def probe(device):
@@ -37,14 +59,11 @@ def probe(device):
     Raises:
         UserError: there is no such device.
     """
-    process, connection = start("tensorflow", worker.probe, device)
-    try:
-        about = connection.recv()
-    except EOFError:
-        raise UserError("TensorFlow cannot be imported") from None
-    finally:
-        connection.close()
-        process.join()
+    with started("tensorflow", worker.probe, device) as (_, connection):
+        try:
+            about = connection.recv()
+        except EOFError:
+            raise UserError("TensorFlow cannot be imported") from None
     if isinstance(about, UserError):
         raise about
     return about
@@ -115,9 +134,10 @@ class Contestant:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, error, *_):
         self.connection.close()
-        self.process.join(timeout=10)
+        if error is None:
+            self.process.join(timeout=10)
         if self.process.is_alive():
             self.process.kill()
             self.process.join()

@@ -4,9 +4,14 @@ Importing starts no device and no thread pool of TensorFlow, so that each
 fork has its own.
 """
 
-from rnn_parity import quiet  # noqa: F401, I001
+import signal
 
-import keras  # noqa: F401
+# Ctrl-C reaches this process too; the one that started it says so.
+signal.signal(signal.SIGINT, signal.SIG_IGN)
 
-import rnn_parity.bench.contestants.tf2_function  # noqa: F401
-import tf2.unroll  # noqa: F401
+from rnn_parity import quiet  # noqa: E402, F401, I001
+
+import keras  # noqa: E402, F401
+
+import rnn_parity.bench.contestants.tf2_function  # noqa: E402, F401
+import tf2.unroll  # noqa: E402, F401

@@ -302,15 +302,14 @@ def hold(cases, advance):
     held = {}
     for case in cases:
         advance(f"{case.job}: {case.name}")
-        process, connection = contest.start("tensorflow", serve, case)
-        try:
-            held[case] = connection.recv()
-        except EOFError:
-            process.join()
-            reason = f"its process ended with {process.exitcode}"
-            held[case] = {"missing": reason}
-        connection.close()
-        process.join()
+        with contest.started("tensorflow", serve, case) as both:
+            process, connection = both
+            try:
+                held[case] = connection.recv()
+            except EOFError:
+                process.join()
+                reason = f"its process ended with {process.exitcode}"
+                held[case] = {"missing": reason}
     return held
 
 

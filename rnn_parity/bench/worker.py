@@ -1,6 +1,5 @@
 """A strategy's own process: builds, proves itself, then is timed."""
 
-import contextlib
 import os
 import sys
 import time
@@ -10,14 +9,8 @@ from rnn_parity.errors import UserError
 KINDS = ("forward", "train")
 
 
-def serve(connection, *arguments):
-    """Answers the contest, as `answer` does, until it hangs up."""
-    with contextlib.suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
-        answer(connection, *arguments)
-
-
-def answer(connection, strategy, job, data):
-    """Builds, proves and times a strategy.
+def serve(connection, strategy, job, data):
+    """Builds, proves and times a strategy, until nobody asks any more.
 
     The first message says how it was built and how far it is off, or why
     it is out: {"missing": reason}. Then (kind, calls) is answered with
