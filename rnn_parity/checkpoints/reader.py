@@ -238,10 +238,8 @@ def _open_prefix(prefix, notes):
 
     def read(name, _links=links):  # there as long as it is read
         array = reader.get_tensor(name)
-        if (
-            dtypes[name].name == "string"
-        ):  # NumPy's own drops a last zero byte
-            return np.array(array, object)
+        if dtypes[name].name == "string":
+            return np.array(array, object)  # NumPy's own lose a last zero
         return array.astype(np.float32) if name in narrow else array
 
     return Checkpoint(
