@@ -87,6 +87,8 @@ def masks(section, config, seed, index, batches):
     numbers = np.random.Philox(key=[seed, index])
     numbers.advance(batches.start * turns)
     drawn = numbers.random_raw((len(batches), turns * _DRAWN_PER_TURN))
-    uniform = (drawn[:, : math.prod(shape)] >> 11) * 2.0**-53
-    kept = (uniform < config.output_keep_prob).astype(config.dtype)
+    # As random() < output_keep_prob, without the floats.
+    below = np.uint64(math.ceil(config.output_keep_prob * 2**53))
+    drawn >>= np.uint64(11)
+    kept = (drawn[:, : math.prod(shape)] < below).astype(config.dtype)
     return {"dropout_masks": kept.reshape(len(batches), *shape)}
