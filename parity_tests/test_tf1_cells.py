@@ -185,3 +185,14 @@ WRONG = {
 def test_arrays_that_do_not_fit_are_named(message):
     with pytest.raises(ValueError, match=message):
         WRONG[message]()
+
+
+def test_the_recorded_phased_lstm_is_open_half_open_and_closed():
+    case = tf1_cases.Recorded("PhasedLSTMCell", "float32")
+    cell = tf1_cases.CELLS["PhasedLSTMCell"](case)
+    times = case.inputs[:3, :, :1].reshape(-1, 1)
+    phi = np.mod(times - cell.phase, cell.period) / cell.period
+    opens = phi < cell.ratio_on / 2
+    closed = phi >= cell.ratio_on
+    for seen in (opens, closed, ~opens & ~closed):
+        assert seen.sum() >= 10

@@ -6,6 +6,7 @@
 import functools
 
 import numpy as np
+import tf1_contrib_cases
 
 import recorded
 from numpy_ref import tf1_cells as cells
@@ -70,6 +71,10 @@ class Recorded:
     def cell(self, kind, scope, **options):
         """A cell of numpy_ref from the variables in one scope."""
         return make_cell(kind, self.variables, scope, **options)
+
+    def given(self, name):
+        """What else went in."""
+        return self.cast(arrays()[f"{self.key[0]}/{name}"])
 
 
 # --- Cells from variables ---
@@ -144,6 +149,19 @@ ARGUMENTS = {
         **_PLAIN,
         "in_kernel": ["in_projection/kernel"],
         "in_bias": ["in_projection/bias"],
+    },
+    contrib.ConvLSTMCell: _named("kernel") | {"bias": ["biases"]},
+    contrib.PhasedLSTMCell: {
+        **_named("period", "phase", "ratio_on"),
+        **{
+            f"{argument}_{array}": [f"{scope}/{array}"]
+            for argument, scope in (
+                ("mask", "mask_gates"),
+                ("new", "new_input"),
+                ("output", "output_gate"),
+            )
+            for array in ("kernel", "bias")
+        },
     },
 }
 
@@ -339,6 +357,8 @@ CELLS = {
     "LSTMBlockFusedCell peepholes": lambda case: case.cell(
         cells.LSTMBlockCell, "lstm_fused_cell", cell_clip=0.7
     ),
+    "static_state_saving_rnn": lstm,  # its calls are one loop in the end
+    **tf1_contrib_cases.CELLS,
 }
 
 

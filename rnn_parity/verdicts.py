@@ -57,6 +57,8 @@ _OUTSIDE = "past a row's end TensorFlow 1 has zeros, so multiply by the mask"
 _LENGTHS = "RNN(cell, zero_output_for_mask=True) and mask="
 _DIAGONAL = "trained further in Keras, what is zero would not stay so"
 _NONE = "none has these equations"
+_SUMMED = "the checkpoint holds the sum of its two biases"
+_PIECES = "an LSTM along the frequencies of every step"
 
 CELLS = (
     Verdict(
@@ -189,6 +191,21 @@ CELLS = (
         ("CudnnCompatibleGRUCell",),
     ),
     Verdict(
+        "contrib.cudnn_rnn.CudnnRNNTanh",
+        EQUAL,
+        "SimpleRNN(units)",
+        f"{_SUMMED}; shown with the BasicRNNCell that it restores into",
+        ("BasicRNNCell",),
+    ),
+    Verdict(
+        "contrib.cudnn_rnn.CudnnRNNRelu",
+        WITH_ARGUMENTS,
+        "SimpleRNN(units, activation='relu')",
+        f"{_SUMMED}; shown with the BasicRNNCell that it restores into, "
+        "which has to be told relu",
+        ("BasicRNNCell relu",),
+    ),
+    Verdict(
         "contrib.rnn.IndRNNCell",
         WITH_ARGUMENTS,
         "SimpleRNNCell(units), recurrent kernel diagonal",
@@ -265,6 +282,54 @@ CELLS = (
         "eight parts, found by a search",
         ("NASCell", "NASCell all"),
         "NASCell",
+    ),
+    Verdict(
+        "contrib.rnn.ConvLSTMCell, Conv1DLSTMCell, Conv2DLSTMCell, "
+        "Conv3DLSTMCell",
+        WITH_ARGUMENTS,
+        "ConvLSTM2D(channels, kernel_shape, padding='same'), 1D or 3D",
+        "one kernel becomes two; gates i, j, f, o become i, f, j, o; the "
+        "forget bias joins the bias",
+        ("Conv1DLSTMCell", "Conv2DLSTMCell", "Conv3DLSTMCell"),
+    ),
+    Verdict(
+        "contrib.rnn.ConvLSTMCell(skip_connection=True)",
+        WITH_ARGUMENTS,
+        "Concatenate(dtype=...)([rnn(x), x])",
+        "one step only: the inputs join the state too, so that TensorFlow 1 "
+        "cannot run a second one",
+        ("ConvLSTMCell skip",),
+    ),
+    Verdict(
+        "contrib.rnn.PhasedLSTMCell",
+        OWN_CLASS,
+        _NONE,
+        "its units open and close with the time, which is an input",
+        ("PhasedLSTMCell", "PhasedLSTMCell peepholes"),
+        "PhasedLSTMCell",
+    ),
+    Verdict(
+        "contrib.rnn.TimeFreqLSTMCell",
+        OWN_CLASS,
+        _NONE,
+        f"{_PIECES}; TensorFlow 1 runs it without lengths alone",
+        ("TimeFreqLSTMCell", "TimeFreqLSTMCell all"),
+        "TimeFreqLSTMCell",
+    ),
+    Verdict(
+        "contrib.rnn.GridLSTMCell",
+        OWN_CLASS,
+        _NONE,
+        f"{_PIECES}, and one along time; no class for it is here",
+        ("GridLSTMCell", "GridLSTMCell all", "GridLSTMCell shared"),
+    ),
+    Verdict(
+        "contrib.rnn.BidirectionalGridLSTMCell",
+        OWN_CLASS,
+        _NONE,
+        "a GridLSTMCell up and one down the frequencies; no class for it is "
+        "here",
+        ("BidirectionalGridLSTMCell",),
     ),
 )
 
@@ -362,6 +427,15 @@ WRAPPERS = (
         "the embedding runs over all steps at once",
         ("EmbeddingWrapper",),
     ),
+    Verdict(
+        "contrib.rnn.AttentionCellWrapper",
+        OWN_CLASS,
+        "none whose cell sees its own past",
+        "what it looks back on is made within the loop, so that no attention "
+        "layer after it will do",
+        ("AttentionCellWrapper", "AttentionCellWrapper all"),
+        "AttentionCellWrapper",
+    ),
 )
 
 LOOPS = (
@@ -378,6 +452,14 @@ LOOPS = (
         _LENGTHS,
         _MASK,
         ("static_rnn lengths",),
+    ),
+    Verdict(
+        "nn.static_state_saving_rnn",
+        WITH_ARGUMENTS,
+        "RNN(cell, stateful=True, return_sequences=True)",
+        "the layer keeps the state from call to call; the rows of a batch "
+        "have to stay the same sequences",
+        ("static_state_saving_rnn",),
     ),
     Verdict(
         "nn.dynamic_rnn",
@@ -476,18 +558,3 @@ LOOPS = (
 )
 
 TABLE = CELLS + WRAPPERS + LOOPS
-
-# What `tf.nn` and `tf.contrib.rnn` of 1.15.5 have besides: no verdict, since
-# nothing of it is recorded here. {symbol: what it is}.
-WITHOUT_VERDICT = {
-    "nn.static_state_saving_rnn": "static_rnn, its state kept in a queue",
-    "contrib.rnn.AttentionCellWrapper": "attention over its own past",
-    "contrib.rnn.ConvLSTMCell": "convolutions instead of products; Conv1D, "
-    "Conv2D and Conv3DLSTMCell are this cell",
-    "contrib.rnn.GridLSTMCell": "an LSTM over time and frequency",
-    "contrib.rnn.BidirectionalGridLSTMCell": "the same, both ways",
-    "contrib.rnn.TimeFreqLSTMCell": "the same, time and frequency apart",
-    "contrib.rnn.PhasedLSTMCell": "an LSTM whose gates open periodically",
-    "contrib.cudnn_rnn.CudnnRNNTanh, CudnnRNNRelu": "cuDNN's plain layers, "
-    "which need a GPU",
-}

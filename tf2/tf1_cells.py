@@ -12,6 +12,8 @@ of `numpy_ref.tf1_cells`, line by line. States are in Keras' order, h before
 c. A saved model that holds one of these loads where this module is imported.
 """
 
+import math
+
 import keras
 from keras import ops
 
@@ -420,4 +422,255 @@ class NASCell(TF1Cell):
         return super().get_config() | {
             "projection": self.projection,
             "use_bias": self.use_bias,
+        }
+
+
+@_register
+class AttentionCellWrapper(keras.Layer):
+    """A cell that looks back on its own last outputs.
+
+    The equations are in `numpy_ref.tf1_attention_cells`. States are those of
+    the cell, a [B, A], and the last outputs, the oldest first, [B, L A].
+    Source: `tf.contrib.rnn.AttentionCellWrapper`.
+
+    Args:
+        cell: a Keras cell that is no stack; its states are read side by
+            side as TensorFlow 1 has them, an LSTM's c before h.
+        attn_length: L.
+        attn_size: A, how many numbers come out; by default, of the cell.
+        attn_vec_size: V, units of the score; A by default.
+        input_size: X, what the cell gets; by default, as many as come in.
+    """
+
+    def __init__(
+        self,
+        cell,
+        attn_length,
+        attn_size=None,
+        attn_vec_size=None,
+        input_size=None,
+        **arguments,
+    ):
+        super().__init__(**arguments)
+        self.cell, self.attn_length = cell, attn_length
+        self.attn_size = attn_size or cell.output_size
+        self.attn_vec_size = attn_vec_size or self.attn_size
+        self.input_size = input_size
+        sizes = cell.state_size
+        self.cell_sizes = [sizes] if isinstance(sizes, int) else list(sizes)
+        past = attn_length * self.attn_size
+        self.state_size = [*self.cell_sizes, self.attn_size, past]
+        self.output_size = self.attn_size
+
+    def build(self, input_shape):
+        size, features = self.attn_size, self.attn_vec_size
+        inside = self.input_size or input_shape[-1]
+        shapes = {
+            "kernel": (input_shape[-1] + size, inside),
+            "bias": (inside,),
+            "attn_w": (1, 1, size, features),
+            "attn_v": (features,),
+            "query_kernel": (sum(self.cell_sizes), features),
+            "query_bias": (features,),
+            "output_kernel": (self.cell.output_size + size, size),
+            "output_bias": (size,),
+        }
+        for name, shape in shapes.items():
+            drawn = "zeros" if name.endswith("bias") else "glorot_uniform"
+            weight = self.add_weight(shape, drawn, name=name)
+            setattr(self, name, weight)
+        if not self.cell.built:  # a loaded one is
+            self.cell.build((*input_shape[:-1], inside))
+
+    def call(self, inputs, states, training=None):
+        *states, attention, past = states
+        inputs = _linear(inputs, attention, self.kernel, self.bias)
+        output, states = self.cell(inputs, states, training=training)
+        states = list(states)
+        past = ops.reshape(past, (-1, self.attn_length, self.attn_size))
+        query = ops.concatenate(states[::-1], -1)
+        query = ops.matmul(query, self.query_kernel) + self.query_bias
+        seen = ops.matmul(past, self.attn_w[0, 0]) + query[:, None]
+        weights = ops.softmax(ops.sum(self.attn_v * ops.tanh(seen), -1))
+        attention = ops.sum(weights[..., None] * past, 1)
+        output = _linear(
+            output, attention, self.output_kernel, self.output_bias
+        )
+        past = ops.concatenate([past[:, 1:], output[:, None]], 1)
+        past = ops.reshape(past, (-1, self.state_size[-1]))
+        return output, [*states, attention, past]
+
+    def get_initial_state(self, batch_size=None):
+        """A state of zeros, to start from."""
+        return [
+            ops.zeros((batch_size, size), self.compute_dtype)
+            for size in self.state_size
+        ]
+
+    def get_config(self):
+        return super().get_config() | {
+            "cell": keras.saving.serialize_keras_object(self.cell),
+            "attn_length": self.attn_length,
+            "attn_size": self.attn_size,
+            "attn_vec_size": self.attn_vec_size,
+            "input_size": self.input_size,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        """The way back from `get_config`."""
+        cell = keras.saving.deserialize_keras_object(config.pop("cell"))
+        return cls(cell, **config)
+
+
+@_register
+class PhasedLSTMCell(TF1Cell):
+    """LSTM whose units let a step through only while they are open.
+
+    The first column of the inputs is the time. The equations are in
+    `numpy_ref.tf1_contrib_cells`. Source: `tf.contrib.rnn.PhasedLSTMCell`.
+
+    Args:
+        units: H.
+        use_peepholes: whether gates see the cell state.
+        leak: how far a closed unit is open at the end of its cycle.
+    """
+
+    def __init__(self, units, use_peepholes=False, leak=0.001, **arguments):
+        super().__init__(units, **arguments)
+        self.use_peepholes, self.leak = use_peepholes, leak
+        self.state_size = [units, units]
+
+    def build(self, input_shape):
+        units = self.units
+        rows = input_shape[-1] - 1 + units
+        with_c = rows + units if self.use_peepholes else rows
+        self.mask_kernel = self.array("mask_kernel", (with_c, 2 * units))
+        self.mask_bias = self.array("mask_bias", (2 * units,), "zeros")
+        self.new_kernel = self.array("new_kernel", (rows, units))
+        self.new_bias = self.array("new_bias", (units,), "zeros")
+        self.output_kernel = self.array("output_kernel", (with_c, units))
+        self.output_bias = self.array("output_bias", (units,), "zeros")
+        self.period = self.array("period", (units,), _periods)
+        self.phase = self.array("phase", (units,), "zeros")
+        tenth = keras.initializers.Constant(0.1)
+        self.ratio_on = self.array("ratio_on", (units,), tenth)
+
+    def call(self, inputs, states, training=None):
+        time, x = inputs[:, :1], inputs[:, 1:]
+        h, c = states
+        gates = self.product(x, h, c, self.mask_kernel, self.mask_bias)
+        i, f = ops.split(ops.sigmoid(gates), 2, -1)
+        j = _linear(x, h, self.new_kernel, self.new_bias)
+        new_c = f * c + i * self.activation(j)
+        o = self.product(x, h, new_c, self.output_kernel, self.output_bias)
+        new_h = self.activation(new_c) * ops.sigmoid(o)
+        k = self.openness(time)
+        new_c = k * new_c + (1 - k) * c
+        new_h = k * new_h + (1 - k) * h
+        return new_h, [new_h, new_c]
+
+    def product(self, x, h, c, kernel, bias):
+        seen = ops.concatenate([h, c], -1) if self.use_peepholes else h
+        return _linear(x, seen, kernel, bias)
+
+    def openness(self, time):
+        """How far each unit is open at time [B, 1]: [B, H]."""
+        phi = ops.mod(time - self.phase, self.period) / self.period
+        rising = 2 * phi / self.ratio_on
+        k = ops.where(phi < self.ratio_on, 2 - rising, self.leak * phi)
+        return ops.where(phi < 0.5 * self.ratio_on, rising, k)
+
+    def get_config(self):
+        return super().get_config() | {
+            "use_peepholes": self.use_peepholes,
+            "leak": self.leak,
+        }
+
+
+def _periods(shape, dtype=None):
+    """From 1 to 1000, as many of each order of magnitude."""
+    return ops.exp(keras.random.uniform(shape, 0, math.log(1000), dtype))
+
+
+@_register
+class TimeFreqLSTMCell(TF1Cell):
+    """LSTM along the frequencies of each step, and along time.
+
+    The equations are in `numpy_ref.tf1_frequency_cells`. Out comes m of
+    every piece; states are m of every piece [B, F H], and c alike. Source:
+    `tf.contrib.rnn.TimeFreqLSTMCell`.
+
+    Args:
+        units: H.
+        input_size: I, how many frequencies there are.
+        feature_size: of a piece.
+        frequency_skip: from one piece to the next.
+        use_peepholes: whether gates see the cell state.
+        cell_clip: largest magnitude of c, or None.
+    """
+
+    def __init__(
+        self,
+        units,
+        input_size,
+        feature_size,
+        frequency_skip=1,
+        use_peepholes=False,
+        cell_clip=None,
+        **arguments,
+    ):
+        super().__init__(units, **arguments)
+        self.input_size, self.feature_size = input_size, feature_size
+        self.frequency_skip = frequency_skip
+        self.use_peepholes, self.cell_clip = use_peepholes, cell_clip
+        self.pieces = (input_size - feature_size) // frequency_skip + 1
+        self.output_size = self.pieces * units
+        self.state_size = [self.output_size] * 2
+
+    def build(self, input_shape):
+        units = self.units
+        shape = (self.feature_size + 2 * units, 4 * units)
+        self.kernel = self.array("kernel", shape)
+        self.bias = self.array("bias", (4 * units,), "zeros")
+        if self.use_peepholes:
+            self.w_f_diag = self.array("w_f_diag", (units,), "zeros")
+            self.w_i_diag = self.array("w_i_diag", (units,), "zeros")
+            self.w_o_diag = self.array("w_o_diag", (units,), "zeros")
+
+    def call(self, inputs, states, training=None):
+        new_m, new_c = [], []
+        before = ops.zeros_like(states[0][:, : self.units])
+        parts = [ops.split(state, self.pieces, -1) for state in states]
+        for place, (m, c) in enumerate(zip(*parts, strict=True)):
+            first = place * self.frequency_skip
+            piece = inputs[:, first : first + self.feature_size]
+            before, c = self.at_piece(piece, m, c, before)
+            new_m.append(before)
+            new_c.append(c)
+        new_m, new_c = ops.concatenate(new_m, -1), ops.concatenate(new_c, -1)
+        return new_m, [new_m, new_c]
+
+    def at_piece(self, piece, m, c, before):
+        """The new m and c of one piece."""
+        seen = ops.concatenate([m, before], -1)
+        gates = _linear(piece, seen, self.kernel, self.bias)
+        i, j, f, o = ops.split(gates, 4, -1)
+        f = f + self.forget_bias
+        if self.use_peepholes:
+            i = i + self.w_i_diag * c
+            f = f + self.w_f_diag * c
+        new_c = ops.sigmoid(f) * c + ops.sigmoid(i) * self.activation(j)
+        new_c = _clip(new_c, self.cell_clip)
+        if self.use_peepholes:
+            o = o + self.w_o_diag * new_c
+        return ops.sigmoid(o) * self.activation(new_c), new_c
+
+    def get_config(self):
+        return super().get_config() | {
+            "input_size": self.input_size,
+            "feature_size": self.feature_size,
+            "frequency_skip": self.frequency_skip,
+            "use_peepholes": self.use_peepholes,
+            "cell_clip": self.cell_clip,
         }
