@@ -84,7 +84,16 @@ def for_page(slots):
         "verdict_total": len(verdicts.TABLE),
         "way_times": speed.way_times,
         "way_us": speed.way_us,
+        "without_verdict": _without_verdict,
     }
+
+
+def _without_verdict():
+    """A list of the symbols that nothing is recorded of."""
+    return "\n".join(
+        f"- `{symbol}`: {what}"
+        for symbol, what in verdicts.WITHOUT_VERDICT.items()
+    )
 
 
 def _restored():

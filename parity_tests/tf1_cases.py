@@ -481,7 +481,75 @@ def raw_feedback(case):
     return named(outputs, state)
 
 
+def feed_back(case, cell, next_of, first_input, steps):
+    """A loop whose inputs are made of its outputs, or till a row is over.
+
+    Args:
+        next_of: output -> (input, whether each row is over, what goes out).
+        steps: at most.
+    """
+    first = nested(cell.state_size, case.state)
+
+    def loop_fn(time, output, state, loop_state):
+        if output is None:
+            rows = np.zeros(len(first_input), bool)
+            return rows, first_input, first, None, None
+        next_input, finished, emitted = next_of(output)
+        return finished | (time >= steps), next_input, state, emitted, None
+
+    outputs, state, _ = tf1_rnn.raw_rnn(cell, loop_fn)
+    return named(outputs, state)
+
+
+def greedy(case):
+    """As `greedy_embedding_helper` of contrib_cases.py."""
+    decoder, embedding = CELLS["TrainingHelper"](case), 8 * case["embedding"]
+
+    def next_of(output):
+        chosen = output.argmax(1)
+        return embedding[chosen], chosen == 6, output
+
+    first = embedding[case.inputs[:, 0, 0]]
+    return feed_back(case, decoder, next_of, first, steps=12)
+
+
+def rnn_decoder_feedback(case):
+    def next_of(output):
+        return 0.5 - output, np.zeros(len(output), bool), output
+
+    cell, steps = CELLS["rnn_decoder"](case), case.inputs.shape[1]
+    return feed_back(case, cell, next_of, case.inputs[:, 0], steps)
+
+
+def embedding_feedback(case):
+    def next_of(output):
+        chosen = output.argmax(1)[:, np.newaxis]
+        return chosen, np.zeros(len(output), bool), output
+
+    cell, steps = CELLS["embedding_rnn_decoder"](case), case.inputs.shape[1]
+    return feed_back(case, cell, next_of, case.inputs[:, 0], steps)
+
+
+def encoder_and_decoder(case):
+    """The cells of `basic_rnn_seq2seq`."""
+    scope = "basic_rnn_seq2seq/{}/basic_lstm_cell"
+    return [
+        case.cell(cells.BasicLSTMCell, scope.format(part))
+        for part in ("rnn", "rnn_decoder")
+    ]
+
+
+def basic_rnn_seq2seq(case):
+    encoder, decoder = encoder_and_decoder(case)
+    _, state = tf1_rnn.dynamic_rnn(encoder, case.given("encoder_inputs"))
+    return named(*tf1_rnn.dynamic_rnn(decoder, case.inputs, state))
+
+
 LOOPS = {
+    "GreedyEmbeddingHelper": greedy,
+    "rnn_decoder feedback": rnn_decoder_feedback,
+    "embedding_rnn_decoder feedback": embedding_feedback,
+    "basic_rnn_seq2seq": basic_rnn_seq2seq,
     "raw_rnn feedback": raw_feedback,
     "static_rnn": run_static,
     "static_rnn lengths": run_static,

@@ -9,6 +9,7 @@ from numpy_ref import tf1_attention_cells as attention
 from numpy_ref import tf1_cells as cells
 from numpy_ref import tf1_contrib_cells as contrib
 from numpy_ref import tf1_frequency_cells as frequency
+from numpy_ref import tf1_grid_cells as grid
 
 # --- Attention ---
 
@@ -31,6 +32,74 @@ def attention_cell_wrapper(case):
         attn_length=4,
         **{name: case[f"{scope}/{names[name]}"] for name in names},
     )
+
+
+def attention_wrapper(case):
+    scope = "rnn/attention_wrapper"
+    given = {"memory_kernel": case["memory_layer/kernel"]}
+    kind, of = attention.LuongAttention, f"{scope}/luong_attention"
+    if case.key[0].startswith("Bahdanau"):
+        kind, of = attention.BahdanauAttention, f"{scope}/bahdanau_attention"
+        given["query_kernel"] = case[f"{of}/query_layer/kernel"]
+        given["attention_v"] = case[f"{of}/attention_v"]
+        given["attention_b"] = case[f"{of}/attention_b"]
+    mechanism = kind(
+        case.given("memory"),
+        case.given("memory_lengths"),
+        attention_g=case[f"{of}/attention_g"],
+        **given,
+    )
+    kernel = case[f"{scope}/attention_layer/kernel"]
+    return attention.AttentionWrapper(
+        case.cell(cells.BasicLSTMCell, f"{scope}/basic_lstm_cell"),
+        mechanism,
+        kernel,
+        output_attention=kernel is not None,
+    )
+
+
+# --- Grids ---
+
+
+def grid_rnn_cell(case, kind, name, dimensions, tied=False, **options):
+    scope = f"rnn/{case.key[0]}"
+    within = [
+        "recurrent" if tied else f"recurrent/cell_{place}"
+        for place in range(dimensions)
+    ]
+    return grid.GridRNNCell(
+        [case.cell(kind, f"{scope}/{w}/{name}", **options) for w in within],
+        project_m=case[f"{scope}/project_m_0"],
+        project_c=case[f"{scope}/project_c_0"],
+    )
+
+
+def of_grid(kind, name, dimensions, **options):
+    """A function that makes this grid of a case."""
+    return functools.partial(
+        grid_rnn_cell, kind=kind, name=name, dimensions=dimensions, **options
+    )
+
+
+# --- Decoders ---
+
+
+def training_helper(case):
+    return cells.OutputProjectionWrapper(
+        case.cell(cells.GRUCell, "decoder/gru_cell"),
+        kernel=case["decoder/dense/kernel"],
+        bias=case["decoder/dense/bias"],
+    )
+
+
+def rnn_decoder(case):
+    return case.cell(cells.GRUCell, "rnn_decoder/gru_cell")
+
+
+def embedding_rnn_decoder(case):
+    scope = "embedding_rnn_decoder"
+    cell = case.cell(cells.GRUCell, f"{scope}/rnn_decoder/gru_cell")
+    return cells.EmbeddingWrapper(cell, embedding=case[f"{scope}/embedding"])
 
 
 # --- Images, cycles ---
@@ -143,4 +212,23 @@ CELLS = {
     "GridLSTMCell all": grid_lstm_cell_all,
     "GridLSTMCell shared": functools.partial(grid_lstm_cell, coupled=True),
     "BidirectionalGridLSTMCell": bidirectional_grid_lstm_cell,
+    "Grid1BasicRNNCell": of_grid(cells.BasicRNNCell, "basic_rnn_cell", 1),
+    "Grid1BasicLSTMCell": of_grid(
+        cells.BasicLSTMCell, "basic_lstm_cell", 1, forget_bias=0.3
+    ),
+    "Grid1LSTMCell": of_grid(cells.LSTMCell, "lstm_cell", 1),
+    "Grid2BasicRNNCell": of_grid(cells.BasicRNNCell, "basic_rnn_cell", 2),
+    "Grid2BasicLSTMCell": of_grid(
+        cells.BasicLSTMCell, "basic_lstm_cell", 2, tied=True
+    ),
+    "Grid2LSTMCell": of_grid(cells.LSTMCell, "lstm_cell", 2, forget_bias=0.3),
+    "Grid2GRUCell": of_grid(cells.GRUCell, "gru_cell", 2),
+    "Grid3LSTMCell": of_grid(cells.LSTMCell, "lstm_cell", 3),
+    "BahdanauAttention": attention_wrapper,
+    "BahdanauAttention normalize": attention_wrapper,
+    "LuongAttention": attention_wrapper,
+    "LuongAttention scale": attention_wrapper,
+    "TrainingHelper": training_helper,
+    "rnn_decoder": rnn_decoder,
+    "embedding_rnn_decoder": embedding_rnn_decoder,
 }

@@ -111,6 +111,135 @@ def phased_lstm_cell(p, **options):
     run(p, cell, (inputs[..., :1], inputs[..., 1:]))
 
 
+# --- contrib.grid_rnn ---
+
+
+def grid_rnn_cell(p, kind, **options):
+    cell = getattr(p.tf.contrib.grid_rnn, kind)(
+        UNITS, output_is_tuple=False, **options
+    )
+    run(p, cell, p.inputs())
+
+
+# --- contrib.seq2seq ---
+
+
+def attention_wrapper(p, kind, attention_size=None, **options):
+    """Reads a memory [B, 7, 4] of which not all steps are valid."""
+    seq2seq = p.tf.contrib.seq2seq
+    memory = p.place("memory", p.draw((4, 7, 4)))
+    lengths = np.array([7, 1, 4, 2], np.int32)
+    lengths = p.place("memory_lengths", lengths, p.tf.int32)
+    mechanism = getattr(seq2seq, kind)(
+        UNITS if kind == "LuongAttention" else 2,
+        memory,
+        lengths,
+        dtype=p.dtype,
+        **options,
+    )
+    cell = seq2seq.AttentionWrapper(
+        p.nn.BasicLSTMCell(UNITS),
+        mechanism,
+        attention_layer_size=attention_size,
+        output_attention=attention_size is not None,
+    )
+    start = cell.zero_state(4, p.dtype)
+    size = cell.state_size
+    cell_state, attention, alignments = p.state(
+        (size.cell_state, size.attention, size.alignments)
+    )
+    start = start.clone(
+        cell_state=cell_state, attention=attention, alignments=alignments
+    )
+    outputs, final = p.tf.nn.dynamic_rnn(
+        cell, p.inputs(), p.lengths(), start, p.dtype
+    )
+    p.fetch(outputs, (final.cell_state, final.attention, final.alignments))
+
+
+def decode(p, make_helper):
+    """A decoder with a dense layer above it; stops where the helper says."""
+    seq2seq = p.tf.contrib.seq2seq
+    cell = p.nn.GRUCell(UNITS)
+    decoder = seq2seq.BasicDecoder(
+        cell,
+        make_helper(seq2seq),
+        p.state(cell.state_size),
+        output_layer=p.tf.layers.Dense(CLASSES),
+    )
+    outputs, final_state, _ = seq2seq.dynamic_decode(
+        decoder, impute_finished=True, maximum_iterations=2 * STEPS
+    )
+    p.fetch(outputs.rnn_output, final_state)
+
+
+CLASSES, GO, END = 7, 1, 6
+
+
+def training_helper(p):
+    inputs, lengths = p.inputs(), p.lengths()
+    decode(p, lambda seq2seq: seq2seq.TrainingHelper(inputs, lengths))
+
+
+def greedy_embedding_helper(p):
+    """Each output's largest class is looked up and fed, until it is END."""
+    go = p.place("inputs", np.full((4, 1, 1), GO, np.int32), p.tf.int32)
+    # Large enough for the classes to change on the way.
+    embedding = 8 * p.tf.get_variable("embedding", [CLASSES, 3], p.dtype)
+    decode(
+        p,
+        lambda seq2seq: seq2seq.GreedyEmbeddingHelper(
+            embedding, go[:, 0, 0], END
+        ),
+    )
+
+
+# --- contrib.legacy_seq2seq ---
+
+
+def rnn_decoder(p, feedback=False):
+    inputs = p.inputs(UNITS if feedback else 3)
+    cell = p.nn.GRUCell(UNITS)
+    outputs, final_state = p.tf.contrib.legacy_seq2seq.rnn_decoder(
+        p.tf.unstack(inputs, axis=1),
+        p.state(cell.state_size),
+        cell,
+        loop_function=(lambda output, _: 0.5 - output) if feedback else None,
+    )
+    p.fetch(p.tf.stack(outputs, axis=1), final_state)
+
+
+def basic_rnn_seq2seq(p):
+    encoded = p.place("encoder_inputs", p.draw((4, 4, 3)))
+    outputs, final_state = p.tf.contrib.legacy_seq2seq.basic_rnn_seq2seq(
+        p.tf.unstack(encoded, axis=1),
+        p.tf.unstack(p.inputs(), axis=1),
+        p.nn.BasicLSTMCell(UNITS),
+        dtype=p.dtype,
+    )
+    p.fetch(p.tf.stack(outputs, axis=1), final_state)
+
+
+def embedding_rnn_decoder(p, feed_previous=False):
+    """Seven units, so that an output is a class where it is fed back."""
+    symbols = p.rng.randint(0, CLASSES, (4, STEPS, 1)).astype(np.int32)
+    inputs = p.place("inputs", symbols, p.tf.int32)
+    cell = p.nn.GRUCell(CLASSES)
+    with p.tf.variable_scope("embedding_rnn_decoder", dtype=p.dtype) as scope:
+        outputs, final_state = (
+            p.tf.contrib.legacy_seq2seq.embedding_rnn_decoder(
+                p.tf.unstack(inputs[..., 0], axis=1),
+                p.state(cell.state_size),
+                cell,
+                CLASSES,
+                3,
+                feed_previous=feed_previous,
+                scope=scope,
+            )
+        )
+    p.fetch(p.tf.stack(outputs, axis=1), final_state)
+
+
 ALL = {
     "static_state_saving_rnn": static_state_saving_rnn,
     "AttentionCellWrapper": attention_cell_wrapper,
@@ -163,5 +292,38 @@ ALL = {
     "PhasedLSTMCell": phased_lstm_cell,
     "PhasedLSTMCell peepholes": lambda p: phased_lstm_cell(
         p, use_peepholes=True
+    ),
+    "Grid1BasicRNNCell": lambda p: grid_rnn_cell(p, "Grid1BasicRNNCell"),
+    "Grid1BasicLSTMCell": lambda p: grid_rnn_cell(
+        p, "Grid1BasicLSTMCell", forget_bias=0.3
+    ),
+    "Grid1LSTMCell": lambda p: grid_rnn_cell(
+        p, "Grid1LSTMCell", use_peepholes=True
+    ),
+    "Grid2BasicRNNCell": lambda p: grid_rnn_cell(p, "Grid2BasicRNNCell"),
+    "Grid2BasicLSTMCell": lambda p: grid_rnn_cell(
+        p, "Grid2BasicLSTMCell", tied=True
+    ),
+    "Grid2LSTMCell": lambda p: grid_rnn_cell(
+        p, "Grid2LSTMCell", use_peepholes=True, forget_bias=0.3
+    ),
+    "Grid2GRUCell": lambda p: grid_rnn_cell(p, "Grid2GRUCell"),
+    "Grid3LSTMCell": lambda p: grid_rnn_cell(p, "Grid3LSTMCell"),
+    "BahdanauAttention": lambda p: attention_wrapper(p, "BahdanauAttention"),
+    "BahdanauAttention normalize": lambda p: attention_wrapper(
+        p, "BahdanauAttention", 6, normalize=True
+    ),
+    "LuongAttention": lambda p: attention_wrapper(p, "LuongAttention", 6),
+    "LuongAttention scale": lambda p: attention_wrapper(
+        p, "LuongAttention", scale=True
+    ),
+    "TrainingHelper": training_helper,
+    "GreedyEmbeddingHelper": greedy_embedding_helper,
+    "rnn_decoder": rnn_decoder,
+    "rnn_decoder feedback": lambda p: rnn_decoder(p, True),
+    "basic_rnn_seq2seq": basic_rnn_seq2seq,
+    "embedding_rnn_decoder": embedding_rnn_decoder,
+    "embedding_rnn_decoder feedback": lambda p: embedding_rnn_decoder(
+        p, True
     ),
 }

@@ -464,7 +464,7 @@ FLOAT32_ONLY = (
     "Block",
     "CudnnCompatibleLSTM",
     "ReversedFused",
-    "Embedding",
+    "EmbeddingWrapper",
     "Highway",
     "Phased",
 )

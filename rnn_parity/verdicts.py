@@ -58,6 +58,8 @@ _LENGTHS = "RNN(cell, zero_output_for_mask=True) and mask="
 _DIAGONAL = "trained further in Keras, what is zero would not stay so"
 _NONE = "none has these equations"
 _SUMMED = "the checkpoint holds the sum of its two biases"
+_AS_MANY = "RNN runs as many steps as its inputs have"
+_FED = "each input is made of the last output: a loop of your own"
 _PIECES = "an LSTM along the frequencies of every step"
 
 CELLS = (
@@ -331,6 +333,37 @@ CELLS = (
         "here",
         ("BidirectionalGridLSTMCell",),
     ),
+    Verdict(
+        "contrib.grid_rnn.Grid1BasicRNNCell",
+        WITH_ARGUMENTS,
+        "SimpleRNN(units), recurrent kernel 0",
+        "project_m kernel is the kernel; with inputs it remembers nothing, "
+        "since they replace its state",
+        ("Grid1BasicRNNCell",),
+    ),
+    Verdict(
+        "contrib.grid_rnn.Grid1BasicLSTMCell, Grid1LSTMCell",
+        OWN_CLASS,
+        _NONE,
+        "with inputs it remembers nothing, since they replace its state; no "
+        "class for it is here",
+        ("Grid1BasicLSTMCell", "Grid1LSTMCell"),
+    ),
+    Verdict(
+        "contrib.grid_rnn.GridRNNCell, Grid2BasicRNNCell, "
+        "Grid2BasicLSTMCell, Grid2LSTMCell, Grid2GRUCell, Grid3LSTMCell",
+        OWN_CLASS,
+        _NONE,
+        "the inputs replace the state of its first cell, which sees what "
+        "the others put out; no class for it is here",
+        (
+            "Grid2BasicRNNCell",
+            "Grid2BasicLSTMCell",
+            "Grid2LSTMCell",
+            "Grid2GRUCell",
+            "Grid3LSTMCell",
+        ),
+    ),
 )
 
 WRAPPERS = (
@@ -436,6 +469,24 @@ WRAPPERS = (
         ("AttentionCellWrapper", "AttentionCellWrapper all"),
         "AttentionCellWrapper",
     ),
+    Verdict(
+        "contrib.seq2seq.AttentionWrapper, BahdanauAttention",
+        OWN_CLASS,
+        "none whose cell reads a memory; AdditiveAttention reads it once "
+        "all steps are done",
+        "what it read is fed to the cell at the next step; no class for it "
+        "is here",
+        ("BahdanauAttention", "BahdanauAttention normalize"),
+    ),
+    Verdict(
+        "contrib.seq2seq.AttentionWrapper, LuongAttention",
+        OWN_CLASS,
+        "none whose cell reads a memory; Attention reads it once all steps "
+        "are done",
+        "what it read is fed to the cell at the next step; no class for it "
+        "is here",
+        ("LuongAttention", "LuongAttention scale"),
+    ),
 )
 
 LOOPS = (
@@ -485,7 +536,7 @@ LOOPS = (
     Verdict(
         "nn.raw_rnn",
         NOT_REPRESENTABLE,
-        "RNN runs as many steps as its inputs have",
+        _AS_MANY,
         "loop_fn makes each input from the last output, and stops when the "
         "data say so: a loop of your own, keras.ops.while_loop",
         ("raw_rnn feedback",),
@@ -527,6 +578,55 @@ LOOPS = (
         ("stack_bidirectional_rnn",),
     ),
     Verdict(
+        "contrib.seq2seq.dynamic_decode, BasicDecoder, TrainingHelper",
+        WITH_ARGUMENTS,
+        "Dense(classes)(rnn(x)), the output_layer being the Dense",
+        f"with impute_finished=True; {_OUTSIDE}",
+        ("TrainingHelper",),
+    ),
+    Verdict(
+        "contrib.seq2seq.dynamic_decode, BasicDecoder, GreedyEmbeddingHelper",
+        NOT_REPRESENTABLE,
+        _AS_MANY,
+        f"{_FED}, keras.ops.while_loop",
+        ("GreedyEmbeddingHelper",),
+    ),
+    Verdict(
+        "contrib.legacy_seq2seq.rnn_decoder",
+        WITH_ARGUMENTS,
+        "RNN(cell, return_sequences=True) and initial_state=",
+        "a list of steps becomes one array [B, T, I]",
+        ("rnn_decoder",),
+    ),
+    Verdict(
+        "contrib.legacy_seq2seq.rnn_decoder(loop_function=...)",
+        NOT_REPRESENTABLE,
+        _AS_MANY,
+        _FED,
+        ("rnn_decoder feedback",),
+    ),
+    Verdict(
+        "contrib.legacy_seq2seq.basic_rnn_seq2seq",
+        WITH_ARGUMENTS,
+        "RNN(cell)(x, initial_state=states), those of another RNN",
+        "the encoder has weights of its own",
+        ("basic_rnn_seq2seq",),
+    ),
+    Verdict(
+        "contrib.legacy_seq2seq.embedding_rnn_decoder",
+        WITH_ARGUMENTS,
+        "rnn(Embedding(classes, size)(x)) and initial_state=",
+        "an output_projection counts only where outputs are fed back",
+        ("embedding_rnn_decoder",),
+    ),
+    Verdict(
+        "contrib.legacy_seq2seq.embedding_rnn_decoder(feed_previous=True)",
+        NOT_REPRESENTABLE,
+        _AS_MANY,
+        _FED,
+        ("embedding_rnn_decoder feedback",),
+    ),
+    Verdict(
         "contrib.rnn.FusedRNNCellAdaptor",
         WITH_ARGUMENTS,
         _LENGTHS,
@@ -558,3 +658,24 @@ LOOPS = (
 )
 
 TABLE = CELLS + WRAPPERS + LOOPS
+
+# Of `tf.contrib`'s decoders, what nothing is recorded of: {symbol: what it
+# is}.
+WITHOUT_VERDICT = {
+    "contrib.seq2seq.BahdanauMonotonicAttention, LuongMonotonicAttention": (
+        "attention that only moves on"
+    ),
+    "contrib.seq2seq.BeamSearchDecoder": "keeps several outputs in parallel",
+    "contrib.seq2seq.SampleEmbeddingHelper, InferenceHelper, CustomHelper": (
+        "other ways to feed outputs back"
+    ),
+    "contrib.seq2seq.ScheduledEmbeddingTrainingHelper, "
+    "ScheduledOutputTrainingHelper": "feed outputs back at random",
+    "contrib.legacy_seq2seq.attention_decoder, embedding_attention_decoder, "
+    "embedding_attention_seq2seq": "decoders with attention",
+    "contrib.legacy_seq2seq.embedding_rnn_seq2seq, tied_rnn_seq2seq, "
+    "embedding_tied_rnn_seq2seq, one2many_rnn_seq2seq": (
+        "an encoder and decoders of the kinds above"
+    ),
+    "contrib.legacy_seq2seq.model_with_buckets": "one model for each length",
+}
