@@ -637,11 +637,58 @@ def c_and_m(state, units):
     return [np.concat(parts[start::2], axis=1) for start in (1, 0)]
 
 
+def our_attention_wrapper(case):
+    cell = tf1_cases.CELLS[case.key[0]](case)
+    inside, weights = keras_cell(cell.cell)
+    scope = "rnn/attention_wrapper"
+    kind = case.key[0].partition("Attention")[0].lower()
+    of = f"{scope}/{kind}_attention"
+    arrays = [
+        case["memory_layer/kernel"],
+        case[f"{of}/query_layer/kernel"],
+        case[f"{of}/attention_v"],
+        case[f"{of}/attention_b"],
+        case[f"{of}/attention_g"],
+        cell.attention_kernel,
+    ]
+    layer = cell.attention_kernel
+    return tf1_cells.AttentionWrapper(
+        inside,
+        case.given("memory").shape[1:],
+        kind,
+        attention_units=arrays[0].shape[1],
+        attention_layer_size=None if layer is None else layer.shape[1],
+        scale=arrays[4] is not None,
+        output_attention=cell.output_attention,
+        dtype=case.dtype,
+    ), [array for array in [*arrays, *weights] if array is not None]
+
+
 OUR_CELLS = {
+    "AttentionWrapper": our_attention_wrapper,
     "AttentionCellWrapper": our_attention_cell_wrapper,
     "PhasedLSTMCell": our_phased_lstm_cell,
     "TimeFreqLSTMCell": our_time_freq_lstm_cell,
 }
+
+
+def our_states(own, case, cell):
+    """The initial states of one of OUR_CELLS."""
+    if own == "TimeFreqLSTMCell":
+        return c_and_m(case.state[0], cell.units)
+    c, h, *others = case.state
+    if own == "AttentionWrapper":
+        memory, lengths = case.given("memory"), case.given("memory_lengths")
+        others += cell.get_initial_state(len(c), memory, lengths)[-2:]
+    return [h, c, *others]
+
+
+def recorded_states(own, case, cell, states):
+    """The way back."""
+    if own == "TimeFreqLSTMCell":
+        return c_and_m(states, cell.units)
+    h, c, *others = [np.asarray(state) for state in states]
+    return c, h, *others[: len(case.state) - 2]
 
 
 def run_ours(own, case):
@@ -657,17 +704,11 @@ def run_ours(own, case):
     )
     layer.build((None, None, case.inputs.shape[-1]))
     layer.set_weights(weights)
-    if own == "TimeFreqLSTMCell":
-        state = c_and_m(case.state[0], cell.units)
-    else:  # h before c
-        state = [case.state[1], case.state[0], *case.state[2:]]
+    state = our_states(own, case, cell)
     outputs, *states = layer(
         case.inputs, initial_state=state, mask=mask_of(case)
     )
-    if own == "TimeFreqLSTMCell":
-        return named(outputs, c_and_m(states, cell.units))
-    h, c, *others = [np.asarray(state) for state in states]
-    return named(outputs, (c, h, *others))
+    return named(outputs, recorded_states(own, case, cell, states))
 
 
 @pytest.mark.parametrize(("own", "name", "dtype"), OURS)

@@ -474,18 +474,18 @@ WRAPPERS = (
         OWN_CLASS,
         "none whose cell reads a memory; AdditiveAttention reads it once "
         "all steps are done",
-        "what it read is fed to the cell at the next step; no class for it "
-        "is here",
+        "what it read is fed to the cell at the next step",
         ("BahdanauAttention", "BahdanauAttention normalize"),
+        "AttentionWrapper",
     ),
     Verdict(
         "contrib.seq2seq.AttentionWrapper, LuongAttention",
         OWN_CLASS,
         "none whose cell reads a memory; Attention reads it once all steps "
         "are done",
-        "what it read is fed to the cell at the next step; no class for it "
-        "is here",
+        "what it read is fed to the cell at the next step",
         ("LuongAttention", "LuongAttention scale"),
+        "AttentionWrapper",
     ),
 )
 

@@ -674,3 +674,145 @@ class TimeFreqLSTMCell(TF1Cell):
             "use_peepholes": self.use_peepholes,
             "cell_clip": self.cell_clip,
         }
+
+
+@_register
+class AttentionWrapper(keras.Layer):
+    """A cell that reads a memory as it goes.
+
+    The equations are in `numpy_ref.tf1_attention_cells`. States are those of
+    the cell, a [B, A], the shares of the memory [B, N], and the memory, which
+    goes through the loop as it is:
+
+        rnn = keras.layers.RNN(AttentionWrapper(cell, memory_shape=(N, D)))
+        rnn(x, initial_state=rnn.cell.get_initial_state(B, memory, lengths))
+
+    Source: `tf.contrib.seq2seq.AttentionWrapper` around one
+    `BahdanauAttention` or `LuongAttention`.
+
+    Args:
+        cell: a Keras cell that is no stack.
+        memory_shape: (N, D).
+        attention: "bahdanau" or "luong".
+        attention_units: V, of the first one's score.
+        attention_layer_size: A, or None where a is the context.
+        scale: `normalize` of the first one, `scale` of the second.
+        output_attention: whether a comes out, and not what the cell says.
+    """
+
+    def __init__(
+        self,
+        cell,
+        memory_shape,
+        attention="bahdanau",
+        attention_units=None,
+        attention_layer_size=None,
+        scale=False,
+        output_attention=True,
+        **arguments,
+    ):
+        super().__init__(**arguments)
+        self.cell, self.memory_shape = cell, tuple(memory_shape)
+        self.attention, self.scale = attention, scale
+        self.attention_units = attention_units or cell.output_size
+        self.attention_layer_size = attention_layer_size
+        self.output_attention = output_attention
+        self.attention_size = attention_layer_size or memory_shape[1]
+        self.output_size = cell.output_size
+        if output_attention:
+            self.output_size = self.attention_size
+        sizes = cell.state_size
+        sizes = [sizes] if isinstance(sizes, int) else list(sizes)
+        steps = memory_shape[0]
+        sizes += [self.attention_size, steps, self.memory_shape, steps]
+        self.state_size = sizes
+
+    def build(self, input_shape):
+        size, units = self.memory_shape[1], self.attention_units
+        wide = self.cell.output_size
+        self.memory_kernel = self.array("memory_kernel", (size, units))
+        if self.attention == "bahdanau":
+            self.query_kernel = self.array("query_kernel", (wide, units))
+            self.attention_v = self.array("attention_v", (units,))
+            if self.scale:
+                zeros = "zeros"
+                self.attention_b = self.array("attention_b", (units,), zeros)
+        if self.scale:
+            self.attention_g = self.array("attention_g", (), "ones")
+        if self.attention_layer_size:
+            shape = (wide + size, self.attention_layer_size)
+            self.attention_kernel = self.array("attention_kernel", shape)
+        if not self.cell.built:  # a loaded one is
+            inside = input_shape[-1] + self.attention_size
+            self.cell.build((*input_shape[:-1], inside))
+
+    array = TF1Cell.array
+
+    def call(self, inputs, states, training=None):
+        *states, attention, _, memory, valid = states
+        inputs = ops.concatenate([inputs, attention], -1)
+        output, states = self.cell(inputs, list(states), training=training)
+        scores = self.scores(output, ops.matmul(memory, self.memory_kernel))
+        scores = ops.where(valid > 0, scores, -math.inf)
+        shares = ops.softmax(scores)
+        attention = ops.sum(shares[..., None] * memory, 1)
+        if self.attention_layer_size:
+            both = ops.concatenate([output, attention], -1)
+            attention = ops.matmul(both, self.attention_kernel)
+        states = [*states, attention, shares, memory, valid]
+        return attention if self.output_attention else output, states
+
+    def scores(self, query, keys):
+        """What each of keys [B, N, V] is to a query [B, H]: [B, N]."""
+        if self.attention == "luong":
+            scores = ops.sum(keys * query[:, None], -1)
+            return self.attention_g * scores if self.scale else scores
+        seen = keys + ops.matmul(query, self.query_kernel)[:, None]
+        v = self.attention_v
+        if self.scale:
+            seen = seen + self.attention_b
+            v = self.attention_g * v / ops.sqrt(ops.sum(ops.square(v)))
+        return ops.sum(v * ops.tanh(seen), -1)
+
+    def get_initial_state(self, batch_size=None, memory=None, lengths=None):
+        """A state of zeros around a memory [B, N, D], of zeros by default.
+
+        Args:
+            batch_size: B.
+            memory: [B, N, D].
+            lengths: [B], how many steps of it are valid, all above 0; None
+                for all of them.
+        """
+        steps, size = self.memory_shape
+        dtype = self.compute_dtype
+        if memory is None:
+            memory = ops.zeros((batch_size, steps, size), dtype)
+        if lengths is None:
+            lengths = ops.full((batch_size,), steps)
+        valid = ops.arange(steps)[None] < ops.reshape(lengths, (-1, 1))
+        valid = ops.cast(valid, dtype)
+        states = self.cell.get_initial_state(batch_size)
+        return [
+            *(states if isinstance(states, (list, tuple)) else [states]),
+            ops.zeros((batch_size, self.attention_size), dtype),
+            ops.zeros((batch_size, steps), dtype),
+            ops.cast(memory, dtype) * valid[..., None],
+            valid,
+        ]
+
+    def get_config(self):
+        return super().get_config() | {
+            "cell": keras.saving.serialize_keras_object(self.cell),
+            "memory_shape": self.memory_shape,
+            "attention": self.attention,
+            "attention_units": self.attention_units,
+            "attention_layer_size": self.attention_layer_size,
+            "scale": self.scale,
+            "output_attention": self.output_attention,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        """The way back from `get_config`."""
+        cell = keras.saving.deserialize_keras_object(config.pop("cell"))
+        return cls(cell, **config)
