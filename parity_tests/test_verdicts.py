@@ -711,6 +711,33 @@ def run_ours(own, case):
     return named(outputs, recorded_states(own, case, cell, states))
 
 
+SAVED = {
+    "AttentionCellWrapper": "AttentionCellWrapper all",
+    "AttentionWrapper": "BahdanauAttention normalize",
+    "PhasedLSTMCell": "PhasedLSTMCell peepholes",
+    "TimeFreqLSTMCell": "TimeFreqLSTMCell all",
+}
+
+
+def test_every_class_of_ours_that_no_converter_makes_is_saved():
+    assert SAVED.keys() == OUR_CELLS.keys()
+
+
+@pytest.mark.parametrize("own", SAVED)
+def test_a_saved_model_with_a_class_of_ours_loads(own, tmp_path):
+    case = tf1_cases.Recorded(SAVED[own], "float32")
+    cell, weights = OUR_CELLS[own](case)
+    layer = keras.layers.RNN(cell, return_sequences=True)
+    inputs = keras.Input((None, case.inputs.shape[-1]))
+    model = keras.Model(inputs, layer(inputs))
+    layer.set_weights(weights)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    outputs = [each(case.inputs).numpy() for each in (model, loaded)]
+    assert np.abs(outputs[0]).max() > 0.01
+    np.testing.assert_array_equal(*outputs)
+
+
 @pytest.mark.parametrize(("own", "name", "dtype"), OURS)
 def test_a_class_of_ours_computes_the_same(own, name, dtype, tmp_path):
     case = tf1_cases.Recorded(name, dtype)

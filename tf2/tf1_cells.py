@@ -22,7 +22,17 @@ GATES = ("input", "transform", "forget", "output")  # i, j, f, o
 LAYER_NORM_EPSILON = 1e-12  # that of tf.contrib.layers.layer_norm
 
 
-class TF1Cell(keras.Layer):
+class Arrays(keras.Layer):
+    """What all cells and wrappers share."""
+
+    def array(self, name, shape, initializer="glorot_uniform"):
+        """A weight of that name."""
+        return self.add_weight(
+            shape=shape, initializer=initializer, name=name
+        )
+
+
+class TF1Cell(Arrays):
     """What all cells share.
 
     Args:
@@ -46,12 +56,6 @@ class TF1Cell(keras.Layer):
             "forget_bias": self.forget_bias,
             "activation": keras.activations.serialize(self.activation),
         }
-
-    def array(self, name, shape, initializer="glorot_uniform"):
-        """A weight of that name."""
-        return self.add_weight(
-            shape=shape, initializer=initializer, name=name
-        )
 
     def get_initial_state(self, batch_size=None):
         """A state of zeros, to start from."""
@@ -426,7 +430,7 @@ class NASCell(TF1Cell):
 
 
 @_register
-class AttentionCellWrapper(keras.Layer):
+class AttentionCellWrapper(Arrays):
     """A cell that looks back on its own last outputs.
 
     The equations are in `numpy_ref.tf1_attention_cells`. States are those of
@@ -477,8 +481,7 @@ class AttentionCellWrapper(keras.Layer):
         }
         for name, shape in shapes.items():
             drawn = "zeros" if name.endswith("bias") else "glorot_uniform"
-            weight = self.add_weight(shape, drawn, name=name)
-            setattr(self, name, weight)
+            setattr(self, name, self.array(name, shape, drawn))
         if not self.cell.built:  # a loaded one is
             self.cell.build((*input_shape[:-1], inside))
 
@@ -677,7 +680,7 @@ class TimeFreqLSTMCell(TF1Cell):
 
 
 @_register
-class AttentionWrapper(keras.Layer):
+class AttentionWrapper(Arrays):
     """A cell that reads a memory as it goes.
 
     The equations are in `numpy_ref.tf1_attention_cells`. States are those of
@@ -745,8 +748,6 @@ class AttentionWrapper(keras.Layer):
         if not self.cell.built:  # a loaded one is
             inside = input_shape[-1] + self.attention_size
             self.cell.build((*input_shape[:-1], inside))
-
-    array = TF1Cell.array
 
     def call(self, inputs, states, training=None):
         *states, attention, _, memory, valid = states
