@@ -789,8 +789,9 @@ class AttentionWrapper(Arrays):
         if memory is None:
             memory = ops.zeros((batch_size, steps, size), dtype)
         if lengths is None:
-            lengths = ops.full((batch_size,), steps)
-        valid = ops.arange(steps)[None] < ops.reshape(lengths, (-1, 1))
+            lengths = ops.full((batch_size,), steps, "int32")
+        lengths = ops.reshape(ops.cast(lengths, "int32"), (-1, 1))
+        valid = ops.arange(steps, dtype="int32")[None] < lengths
         valid = ops.cast(valid, dtype)
         states = self.cell.get_initial_state(batch_size)
         return [
