@@ -664,7 +664,35 @@ def our_attention_wrapper(case):
     ), [array for array in [*arrays, *weights] if array is not None]
 
 
+def our_grid_rnn_cell(case):
+    grid = tf1_cases.CELLS[case.key[0]](case)
+    scope = f"rnn/{case.key[0]}/recurrent/cell_0/"
+    tied = not any(name.startswith(scope) for name in case.variables)
+    pairs = [
+        our_lstm_cell(cell)
+        if getattr(cell, "w_f_diag", None) is not None
+        else keras_cell(cell)
+        for cell in (grid.cells[:1] if tied else grid.cells)
+    ]
+    arrays = [grid.project_m, grid.project_c]
+    arrays += [array for _, weights in pairs for array in weights]
+    return tf1_cells.GridRNNCell(
+        [cell for cell, _ in pairs], len(grid.cells), dtype=case.dtype
+    ), [array for array in arrays if array is not None]
+
+
+def our_lstm_cell(cell):
+    """With peepholes."""
+    return tf1_cells.TF1LSTMCell(
+        cell.output_size,
+        use_peepholes=True,
+        forget_bias=cell.forget_bias,
+        dtype=cell.dtype.name,
+    ), [cell.kernel, cell.bias, cell.w_f_diag, cell.w_i_diag, cell.w_o_diag]
+
+
 OUR_CELLS = {
+    "GridRNNCell": our_grid_rnn_cell,
     "AttentionWrapper": our_attention_wrapper,
     "AttentionCellWrapper": our_attention_cell_wrapper,
     "PhasedLSTMCell": our_phased_lstm_cell,
@@ -672,10 +700,18 @@ OUR_CELLS = {
 }
 
 
+def in_pairs_swapped(states, kept):
+    """c before h of every cell <-> h before c; as it is without c."""
+    starts = range(0, len(states), kept)
+    return [array for n in starts for array in states[n : n + kept][::-1]]
+
+
 def our_states(own, case, cell):
     """The initial states of one of OUR_CELLS."""
     if own == "TimeFreqLSTMCell":
         return c_and_m(case.state[0], cell.units)
+    if own == "GridRNNCell":
+        return in_pairs_swapped(case.state, cell.kept)
     c, h, *others = case.state
     if own == "AttentionWrapper":
         memory, lengths = case.given("memory"), case.given("memory_lengths")
@@ -687,7 +723,10 @@ def recorded_states(own, case, cell, states):
     """The way back."""
     if own == "TimeFreqLSTMCell":
         return c_and_m(states, cell.units)
-    h, c, *others = [np.asarray(state) for state in states]
+    states = [np.asarray(state) for state in states]
+    if own == "GridRNNCell":
+        return tuple(in_pairs_swapped(states, cell.kept))
+    h, c, *others = states
     return c, h, *others[: len(case.state) - 2]
 
 
@@ -714,6 +753,7 @@ def run_ours(own, case):
 SAVED = {
     "AttentionCellWrapper": "AttentionCellWrapper all",
     "AttentionWrapper": "BahdanauAttention normalize",
+    "GridRNNCell": "Grid2BasicLSTMCell",
     "PhasedLSTMCell": "PhasedLSTMCell peepholes",
     "TimeFreqLSTMCell": "TimeFreqLSTMCell all",
 }

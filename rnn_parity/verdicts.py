@@ -345,9 +345,9 @@ CELLS = (
         "contrib.grid_rnn.Grid1BasicLSTMCell, Grid1LSTMCell",
         OWN_CLASS,
         _NONE,
-        "with inputs it remembers nothing, since they replace its state; no "
-        "class for it is here",
+        "with inputs it remembers nothing, since they replace its state",
         ("Grid1BasicLSTMCell", "Grid1LSTMCell"),
+        "GridRNNCell",
     ),
     Verdict(
         "contrib.grid_rnn.GridRNNCell, Grid2BasicRNNCell, "
@@ -355,7 +355,7 @@ CELLS = (
         OWN_CLASS,
         _NONE,
         "the inputs replace the state of its first cell, which sees what "
-        "the others put out; no class for it is here",
+        "the others put out",
         (
             "Grid2BasicRNNCell",
             "Grid2BasicLSTMCell",
@@ -363,6 +363,7 @@ CELLS = (
             "Grid2GRUCell",
             "Grid3LSTMCell",
         ),
+        "GridRNNCell",
     ),
 )
 

@@ -818,3 +818,74 @@ class AttentionWrapper(Arrays):
         """The way back from `get_config`."""
         cell = keras.saving.deserialize_keras_object(config.pop("cell"))
         return cls(cell, **config)
+
+
+@_register
+class GridRNNCell(Arrays):
+    """A cell along each of N dimensions, all N seeing one another.
+
+    The equations are in `numpy_ref.tf1_grid_cells`. States are those of each
+    cell in turn. Source: the classes of `tf.contrib.grid_rnn`.
+
+    Args:
+        cells: Keras cells of one kind and as many units, the first of which
+            gets the inputs; or one alone, to be all of them.
+        dimensions: N, as many as there are cells by default.
+    """
+
+    def __init__(self, cells, dimensions=None, **arguments):
+        super().__init__(**arguments)
+        self.cells = list(cells)
+        self.dimensions = dimensions or len(self.cells)
+        sizes = self.cells[0].state_size
+        self.kept = 1 if isinstance(sizes, int) else len(sizes)
+        self.output_size = self.cells[0].output_size
+        self.state_size = [self.output_size] * self.kept * self.dimensions
+
+    def build(self, input_shape):
+        shape = (input_shape[-1], self.output_size)
+        self.project_m = self.array("project_m", shape)
+        if self.kept > 1:
+            self.project_c = self.array("project_c", shape)
+        seen = (self.dimensions - 1) * self.output_size
+        for cell in self.cells:
+            if not cell.built:  # a loaded one is
+                cell.build((*input_shape[:-1], seen))
+
+    def call(self, inputs, states, training=None):
+        places = range(self.dimensions)
+        kept = [states[n * self.kept :][: self.kept] for n in places]
+        kept[0] = [ops.matmul(inputs, self.project_m)]
+        if self.kept > 1:
+            kept[0].append(ops.matmul(inputs, self.project_c))
+        old = [h for h, *_ in kept]
+        outputs, new = list(old), [None for _ in places]
+        for place in (*places[1:], 0):  # the first sees the others' outputs
+            seen = old if place else list(outputs)
+            cell = self.cells[place if len(self.cells) > 1 else 0]
+            inside = ops.concatenate([inputs[:, :0], *seen[:-1]], -1)
+            outputs[place], new[place] = cell(
+                inside, [seen[-1], *kept[place][1:]], training=training
+            )
+        return outputs[0], [array for of_cell in new for array in of_cell]
+
+    def get_initial_state(self, batch_size=None):
+        """A state of zeros, to start from."""
+        return [
+            ops.zeros((batch_size, size), self.compute_dtype)
+            for size in self.state_size
+        ]
+
+    def get_config(self):
+        cells = map(keras.saving.serialize_keras_object, self.cells)
+        return super().get_config() | {
+            "cells": list(cells),
+            "dimensions": self.dimensions,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        """The way back from `get_config`."""
+        cells = config.pop("cells")
+        cells = [keras.saving.deserialize_keras_object(c) for c in cells]
+        return cls(cells, **config)
