@@ -691,7 +691,55 @@ def our_lstm_cell(cell):
     ), [cell.kernel, cell.bias, cell.w_f_diag, cell.w_i_diag, cell.w_o_diag]
 
 
+def our_grid_lstm_cell(case):
+    return grid_lstm_of(tf1_cases.CELLS[case.key[0]](case))
+
+
+def grid_lstm_of(cell):
+    """A `GridLSTMCell` of numpy_ref -> ours, and its weights."""
+    block = cell.blocks[0]
+    shared = block.frequency["kernel"] is block.time["kernel"]
+    arrays = [
+        array
+        for block in cell.blocks
+        for along in (block.frequency, *([] if shared else [block.time]))
+        for array in along.values()
+        if array is not None
+    ]
+    return tf1_cells.GridLSTMCell(
+        block.units,
+        cell.input_size,
+        block.feature_size,
+        cell.frequency_skip,
+        cell.ranges,
+        use_peepholes=block.frequency["w_i_f"] is not None,
+        share_weights=shared,
+        coupled=block.coupled,
+        cell_clip=block.cell_clip,
+        slice_offset=cell.slice_offset,
+        reverse=cell.reverse,
+        forget_bias=block.forget_bias,
+        dtype=cell.dtype.name,
+    ), arrays
+
+
+def two_grid_lstm_layers(case):
+    """Each of a `BidirectionalGridLSTMCell`, over its half of the states."""
+    half = len(case.state) // 2
+    outputs, finals = [], []
+    grids = tf1_cases.CELLS["BidirectionalGridLSTMCell"](case).cells
+    for place, grid in enumerate(grids):
+        cell, weights = grid_lstm_of(grid)
+        part = tf1_cases.Recorded(*case.key)
+        part.state = case.state[place * half :][:half]
+        found = run_layer("GridLSTMCell", part, cell, weights)
+        outputs.append(found.pop("outputs"))
+        finals += [found[f"final/{n}"] for n in range(half)]
+    return named(np.concat(outputs, axis=-1), tuple(finals))
+
+
 OUR_CELLS = {
+    "GridLSTMCell": our_grid_lstm_cell,
     "GridRNNCell": our_grid_rnn_cell,
     "AttentionWrapper": our_attention_wrapper,
     "AttentionCellWrapper": our_attention_cell_wrapper,
@@ -710,6 +758,8 @@ def our_states(own, case, cell):
     """The initial states of one of OUR_CELLS."""
     if own == "TimeFreqLSTMCell":
         return c_and_m(case.state[0], cell.units)
+    if own == "GridLSTMCell":
+        return in_pairs_swapped(case.state, 2)
     if own == "GridRNNCell":
         return in_pairs_swapped(case.state, cell.kept)
     c, h, *others = case.state
@@ -724,6 +774,8 @@ def recorded_states(own, case, cell, states):
     if own == "TimeFreqLSTMCell":
         return c_and_m(states, cell.units)
     states = [np.asarray(state) for state in states]
+    if own == "GridLSTMCell":
+        return tuple(in_pairs_swapped(states, 2))
     if own == "GridRNNCell":
         return tuple(in_pairs_swapped(states, cell.kept))
     h, c, *others = states
@@ -732,8 +784,14 @@ def recorded_states(own, case, cell, states):
 
 def run_ours(own, case):
     """One of OUR_CELLS, made again from its config, in an `RNN`."""
+    if case.key[0] == "BidirectionalGridLSTMCell":
+        return two_grid_lstm_layers(case)
     made, weights = OUR_CELLS[own](case)
     cell = type(made).from_config(made.get_config())
+    return run_layer(own, case, cell, weights)
+
+
+def run_layer(own, case, cell, weights):
     layer = keras.layers.RNN(
         cell,
         return_sequences=True,
@@ -753,6 +811,7 @@ def run_ours(own, case):
 SAVED = {
     "AttentionCellWrapper": "AttentionCellWrapper all",
     "AttentionWrapper": "BahdanauAttention normalize",
+    "GridLSTMCell": "GridLSTMCell all",
     "GridRNNCell": "Grid2BasicLSTMCell",
     "PhasedLSTMCell": "PhasedLSTMCell peepholes",
     "TimeFreqLSTMCell": "TimeFreqLSTMCell all",

@@ -322,16 +322,18 @@ CELLS = (
         "contrib.rnn.GridLSTMCell",
         OWN_CLASS,
         _NONE,
-        f"{_PIECES}, and one along time; no class for it is here",
+        f"{_PIECES}, and one along time",
         ("GridLSTMCell", "GridLSTMCell all", "GridLSTMCell shared"),
+        "GridLSTMCell",
     ),
     Verdict(
         "contrib.rnn.BidirectionalGridLSTMCell",
         OWN_CLASS,
         _NONE,
-        "a GridLSTMCell up and one down the frequencies; no class for it is "
-        "here",
+        "a GridLSTMCell up and one down the frequencies, in two layers side "
+        "by side",
         ("BidirectionalGridLSTMCell",),
+        "GridLSTMCell",
     ),
     Verdict(
         "contrib.grid_rnn.Grid1BasicRNNCell",

@@ -889,3 +889,144 @@ class GridRNNCell(Arrays):
         cells = config.pop("cells")
         cells = [keras.saving.deserialize_keras_object(c) for c in cells]
         return cls(cells, **config)
+
+
+@_register
+class GridLSTMCell(TF1Cell):
+    """Two LSTMs, along the frequencies of each step and along time.
+
+    The equations are in `numpy_ref.tf1_frequency_cells`. States are m, c of
+    every piece in turn. Source: `tf.contrib.rnn.GridLSTMCell`; a
+    `BidirectionalGridLSTMCell` is two of these in two layers, their outputs
+    side by side, one of them with `reverse=True`.
+
+    Args:
+        units: H.
+        input_size: I, how many frequencies there are.
+        feature_size: of a piece.
+        frequency_skip: from one piece to the next.
+        ranges: (start, end) of each block of pieces; all by default.
+        use_peepholes: whether gates see the cell states.
+        share_weights: whether both LSTMs have the same arrays.
+        coupled: whether 1 - i stands for the forget gate.
+        cell_clip: largest magnitude of c, or None.
+        slice_offset: where to start, with zeros around the inputs.
+        reverse: whether the pieces of a block run the other way.
+    """
+
+    OPTIONS = (
+        "input_size",
+        "feature_size",
+        "frequency_skip",
+        "ranges",
+        "use_peepholes",
+        "share_weights",
+        "coupled",
+        "cell_clip",
+        "slice_offset",
+        "reverse",
+    )
+
+    def __init__(
+        self,
+        units,
+        input_size,
+        feature_size,
+        frequency_skip=1,
+        ranges=None,
+        use_peepholes=False,
+        share_weights=False,
+        coupled=False,
+        cell_clip=None,
+        slice_offset=0,
+        reverse=False,
+        **arguments,
+    ):
+        super().__init__(units, **arguments)
+        self.input_size, self.feature_size = input_size, feature_size
+        self.frequency_skip = frequency_skip
+        self.ranges = [tuple(ends) for ends in ranges or [(0, input_size)]]
+        self.use_peepholes, self.share_weights = use_peepholes, share_weights
+        self.coupled, self.cell_clip = coupled, cell_clip
+        self.slice_offset, self.reverse = slice_offset, reverse
+        pieces = sum(len(self.starts(*ends)) for ends in self.ranges)
+        self.output_size = 2 * pieces * units
+        self.state_size = [units] * (2 * pieces)
+
+    def starts(self, start, end):
+        """Where the pieces of a block start."""
+        return range(start, end - self.feature_size + 1, self.frequency_skip)
+
+    def build(self, input_shape):
+        gates = "io" if self.coupled else "ifo"
+        columns = (1 + len(gates)) * self.units
+        rows = self.feature_size + 2 * self.units
+        self.blocks = []
+        for place in range(len(self.ranges)):
+            both = []
+            for way in "f" if self.share_weights else "ft":
+                end = f"{way}_{place}"
+                kernel = self.array(f"kernel_{end}", (rows, columns))
+                bias = self.array(f"bias_{end}", (columns,), "zeros")
+                both.append({"kernel": kernel, "bias": bias})
+                for name in [
+                    f"w_{gate}_{of}" for gate in gates for of in "ft"
+                ]:
+                    if self.use_peepholes:
+                        shape = (self.units,)
+                        weight = self.array(f"{name}_{end}", shape, "zeros")
+                        both[-1][name] = weight
+            self.blocks.append(both)
+
+    def call(self, inputs, states, training=None):
+        offset, outputs, new_states = self.slice_offset, [], []
+        around = (0, offset) if offset > 0 else (-offset, 0)
+        inputs = ops.pad(inputs, ((0, 0), around))[:, max(offset, 0) :]
+        left = list(states)
+        for block, ends in zip(self.blocks, self.ranges, strict=True):
+            before = [ops.zeros_like(states[0])] * 2
+            starts = self.starts(*ends)
+            for start in reversed(starts) if self.reverse else starts:
+                piece = inputs[:, start : start + self.feature_size]
+                (m, c), left = left[:2], left[2:]
+                (m, c), before = self.at_piece(block, piece, (m, c), before)
+                outputs += [m, before[0]]
+                new_states += [m, c]
+        return ops.concatenate(outputs, -1), new_states
+
+    def at_piece(self, block, piece, old, before):
+        """The new m, c along time and along frequency at one piece."""
+        seen = ops.concatenate([old[0], before[0]], -1)
+        c = before[1], old[1]
+        along_f, along_t = block[0], block[-1]
+        new_f, o_f = self.cell_state(along_f, piece, seen, c, c[0])
+        new_t, o_t = self.cell_state(along_t, piece, seen, c, c[1])
+        c = new_f, new_t
+        o_f = o_f + self.peepholes(along_f, "o", c)
+        o_t = o_t + self.peepholes(along_t, "o", c)
+        m_f = ops.sigmoid(o_f) * self.activation(new_f)
+        m_t = ops.sigmoid(o_t) * self.activation(new_t)
+        return (m_t, new_t), (m_f, new_f)
+
+    def cell_state(self, arrays, piece, seen, both, old):
+        """(the new c of one of both LSTMs, its o before the peepholes)."""
+        gates = _linear(piece, seen, arrays["kernel"], arrays["bias"])
+        i, j, *f, o = ops.split(gates, 3 if self.coupled else 4, -1)
+        i = ops.sigmoid(i + self.peepholes(arrays, "i", both))
+        if self.coupled:
+            f = 1 - i
+        else:
+            f = f[0] + self.forget_bias + self.peepholes(arrays, "f", both)
+            f = ops.sigmoid(f)
+        return _clip(f * old + i * self.activation(j), self.cell_clip), o
+
+    def peepholes(self, arrays, gate, both):
+        """What a gate sees of c along frequency and along time."""
+        if not self.use_peepholes:
+            return 0
+        along_f, along_t = arrays[f"w_{gate}_f"], arrays[f"w_{gate}_t"]
+        return along_f * both[0] + along_t * both[1]
+
+    def get_config(self):
+        options = {name: getattr(self, name) for name in self.OPTIONS}
+        return super().get_config() | options
