@@ -231,12 +231,16 @@ def output_projection(case):
     return named(layer(outputs) * past_the_end(case), final)
 
 
-def embedding(case):
-    wrapper = tf1_cases.CELLS[case.key[0]](case)
+def embedding_layer(case, wrapper):
     layer = keras.layers.Embedding(*wrapper.embedding.shape, dtype=case.dtype)
     layer.build()
     layer.set_weights([wrapper.embedding])
-    looked_up = layer(case.inputs[..., 0])
+    return layer
+
+
+def embedding(case):
+    wrapper = tf1_cases.CELLS[case.key[0]](case)
+    looked_up = embedding_layer(case, wrapper)(case.inputs[..., 0])
     return named(*run_cell(wrapper.cell, case, looked_up))
 
 
@@ -408,6 +412,20 @@ def encoder_and_decoder(case):
     return named(outputs, final_of(decoder, states))
 
 
+def embedding_rnn_seq2seq(case):
+    """The same with an embedding below both and a dense layer on top."""
+    encoder, decoder = tf1_cases.encoder_and_decoder(case)
+    symbols = case.given("encoder_inputs")[..., 0]
+    below = embedding_layer(case, encoder)
+    _, *states = rnn_layer(encoder.cell)(below(symbols))
+    top, below = decoder.cell, embedding_layer(case, decoder)
+    outputs, *states = rnn_layer(top.cell)(
+        below(case.inputs[..., 0]), initial_state=states
+    )
+    layer = dense(case, top.kernel, top.bias, top.activation)
+    return named(layer(outputs), final_of(top.cell, states))
+
+
 def grid_of_one(case):
     """`SimpleRNN` blind to its state, with the projection in its kernel."""
     grid = tf1_cases.CELLS["Grid1BasicRNNCell"](case)
@@ -481,6 +499,8 @@ FORMS = {
     "embedding_rnn_decoder": embedding,
     "embedding_rnn_decoder feedback": embedding_feedback,
     "basic_rnn_seq2seq": encoder_and_decoder,
+    "tied_rnn_seq2seq": encoder_and_decoder,
+    "embedding_rnn_seq2seq": embedding_rnn_seq2seq,
     "MultiRNNCell concatenated": concatenated_stack,
     "DeviceWrapper": device,
     "ResidualWrapper": residual,

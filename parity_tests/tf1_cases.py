@@ -531,15 +531,37 @@ def embedding_feedback(case):
 
 
 def encoder_and_decoder(case):
-    """The cells of `basic_rnn_seq2seq`."""
-    scope = "basic_rnn_seq2seq/{}/basic_lstm_cell"
+    """The two cells of a model of `contrib.legacy_seq2seq`."""
+    scopes = {
+        "basic_rnn_seq2seq": (
+            "basic_rnn_seq2seq/rnn",
+            "basic_rnn_seq2seq/rnn_decoder",
+        ),
+        "tied_rnn_seq2seq": ("combined_tied_rnn_seq2seq/tied_rnn_seq2seq",)
+        * 2,
+        "embedding_rnn_seq2seq": (
+            "embedding_rnn_seq2seq/rnn/embedding_wrapper",
+            "embedding_rnn_seq2seq/embedding_rnn_decoder/rnn_decoder/"
+            "output_projection_wrapper",
+        ),
+    }[case.key[0]]
+    both = [
+        case.cell(cells.BasicLSTMCell, f"{scope}/basic_lstm_cell")
+        for scope in scopes
+    ]
+    if case.key[0] != "embedding_rnn_seq2seq":
+        return both
+    dense = {name: case[f"{scopes[1]}/{name}"] for name in ("kernel", "bias")}
+    both[1] = cells.OutputProjectionWrapper(both[1], **dense)
+    within = "embedding_rnn_seq2seq/embedding_rnn_decoder"
+    scopes = scopes[0], within
     return [
-        case.cell(cells.BasicLSTMCell, scope.format(part))
-        for part in ("rnn", "rnn_decoder")
+        cells.EmbeddingWrapper(cell, embedding=case[f"{scope}/embedding"])
+        for cell, scope in zip(both, scopes, strict=True)
     ]
 
 
-def basic_rnn_seq2seq(case):
+def rnn_seq2seq(case):
     encoder, decoder = encoder_and_decoder(case)
     _, state = tf1_rnn.dynamic_rnn(encoder, case.given("encoder_inputs"))
     return named(*tf1_rnn.dynamic_rnn(decoder, case.inputs, state))
@@ -549,7 +571,9 @@ LOOPS = {
     "GreedyEmbeddingHelper": greedy,
     "rnn_decoder feedback": rnn_decoder_feedback,
     "embedding_rnn_decoder feedback": embedding_feedback,
-    "basic_rnn_seq2seq": basic_rnn_seq2seq,
+    "basic_rnn_seq2seq": rnn_seq2seq,
+    "tied_rnn_seq2seq": rnn_seq2seq,
+    "embedding_rnn_seq2seq": rnn_seq2seq,
     "raw_rnn feedback": raw_feedback,
     "static_rnn": run_static,
     "static_rnn lengths": run_static,

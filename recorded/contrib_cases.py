@@ -209,12 +209,30 @@ def rnn_decoder(p, feedback=False):
     p.fetch(p.tf.stack(outputs, axis=1), final_state)
 
 
-def basic_rnn_seq2seq(p):
+def rnn_seq2seq(p, kind):
     encoded = p.place("encoder_inputs", p.draw((4, 4, 3)))
-    outputs, final_state = p.tf.contrib.legacy_seq2seq.basic_rnn_seq2seq(
+    outputs, final_state = getattr(p.tf.contrib.legacy_seq2seq, kind)(
         p.tf.unstack(encoded, axis=1),
         p.tf.unstack(p.inputs(), axis=1),
         p.nn.BasicLSTMCell(UNITS),
+        dtype=p.dtype,
+    )
+    p.fetch(p.tf.stack(outputs, axis=1), final_state)
+
+
+def embedding_rnn_seq2seq(p):
+    """Six symbols in, seven out; without `feed_previous`."""
+    given = {}
+    for name, symbols in (("encoder_inputs", 6), ("inputs", CLASSES)):
+        chosen = p.rng.randint(0, symbols, (4, STEPS, 1)).astype(np.int32)
+        given[name] = p.place(name, chosen, p.tf.int32)
+    outputs, final_state = p.tf.contrib.legacy_seq2seq.embedding_rnn_seq2seq(
+        p.tf.unstack(given["encoder_inputs"][..., 0], axis=1),
+        p.tf.unstack(given["inputs"][..., 0], axis=1),
+        p.nn.BasicLSTMCell(UNITS),
+        6,
+        CLASSES,
+        3,
         dtype=p.dtype,
     )
     p.fetch(p.tf.stack(outputs, axis=1), final_state)
@@ -321,7 +339,9 @@ ALL = {
     "GreedyEmbeddingHelper": greedy_embedding_helper,
     "rnn_decoder": rnn_decoder,
     "rnn_decoder feedback": lambda p: rnn_decoder(p, True),
-    "basic_rnn_seq2seq": basic_rnn_seq2seq,
+    "basic_rnn_seq2seq": lambda p: rnn_seq2seq(p, "basic_rnn_seq2seq"),
+    "tied_rnn_seq2seq": lambda p: rnn_seq2seq(p, "tied_rnn_seq2seq"),
+    "embedding_rnn_seq2seq": embedding_rnn_seq2seq,
     "embedding_rnn_decoder": embedding_rnn_decoder,
     "embedding_rnn_decoder feedback": lambda p: embedding_rnn_decoder(
         p, True

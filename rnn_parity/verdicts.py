@@ -616,6 +616,20 @@ LOOPS = (
         ("basic_rnn_seq2seq",),
     ),
     Verdict(
+        "contrib.legacy_seq2seq.tied_rnn_seq2seq",
+        WITH_ARGUMENTS,
+        "rnn(y, initial_state=states), those of the same RNN over x",
+        "one cell encodes and decodes",
+        ("tied_rnn_seq2seq",),
+    ),
+    Verdict(
+        "contrib.legacy_seq2seq.embedding_rnn_seq2seq",
+        WITH_ARGUMENTS,
+        "Dense(classes)(rnn(Embedding(...)(y), initial_state=states))",
+        "the states are those of another RNN over an Embedding of its own",
+        ("embedding_rnn_seq2seq",),
+    ),
+    Verdict(
         "contrib.legacy_seq2seq.embedding_rnn_decoder",
         WITH_ARGUMENTS,
         "rnn(Embedding(classes, size)(x)) and initial_state=",
@@ -676,9 +690,7 @@ WITHOUT_VERDICT = {
     "ScheduledOutputTrainingHelper": "feed outputs back at random",
     "contrib.legacy_seq2seq.attention_decoder, embedding_attention_decoder, "
     "embedding_attention_seq2seq": "decoders with attention",
-    "contrib.legacy_seq2seq.embedding_rnn_seq2seq, tied_rnn_seq2seq, "
-    "embedding_tied_rnn_seq2seq, one2many_rnn_seq2seq": (
-        "an encoder and decoders of the kinds above"
-    ),
+    "contrib.legacy_seq2seq.embedding_tied_rnn_seq2seq, "
+    "one2many_rnn_seq2seq": "an encoder and decoders of the kinds above",
     "contrib.legacy_seq2seq.model_with_buckets": "one model for each length",
 }

@@ -8,8 +8,8 @@
 Arrays are named and laid out as TensorFlow 1 stores them: one kernel for the
 input above the state, an LSTM's gates in the order i, j, f, o; the forget
 bias is added when the cell runs and is in no array. The equations are those
-of `numpy_ref.tf1_cells`, line by line. States are in Keras' order, h before
-c. A saved model that holds one of these loads where this module is imported.
+of `numpy_ref`, line by line. States are in Keras' order, h before c. A saved
+model that holds one of these loads where this module is imported.
 """
 
 import math
