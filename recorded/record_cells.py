@@ -100,7 +100,7 @@ class Program:
         for variable in sorted(variables, key=lambda each: each.op.name):
             value = self.draw(variable.get_shape().as_list())
             if variable.op.name.endswith(tuple(self.positive)):
-                value = np.abs(value) / 2 + np.float32(0.25)
+                value = np.abs(value) / 2 + np.float32(0.5)
             values["variables/" + variable.op.name] = value
             value = value.astype(self.dtype.as_numpy_dtype)
             assigned.append(self.tf.assign(variable, value))
