@@ -275,6 +275,10 @@ def _ours(row):
 
 _ALSO = {
     "nn.static_rnn": ("nn.rnn", "contrib.rnn.static_rnn"),
+    "nn.static_state_saving_rnn": (
+        "nn.state_saving_rnn",
+        "contrib.rnn.static_state_saving_rnn",
+    ),
     "nn.static_bidirectional_rnn": (
         "nn.bidirectional_rnn",
         "contrib.rnn.static_bidirectional_rnn",

@@ -320,3 +320,178 @@ class SRUCell(RNNCell):
         new_state = f * state + (1 - f) * x
         output = r * self.activation(new_state) + (1 - r) * x_through
         return output, new_state
+
+
+class PhasedLSTMCell(RNNCell):
+    """LSTM whose units let a step through only while they are open.
+
+        [i, f] = sigmoid([x_t, h_{t-1}, c_{t-1}] mask_kernel + mask_bias)
+        c' = f c_{t-1} + i tanh([x_t, h_{t-1}] new_kernel + new_bias)
+        o = sigmoid([x_t, h_{t-1}, c'] output_kernel + output_bias)
+        c_t = k c' + (1 - k) c_{t-1};  h_t = k o tanh(c') + (1 - k) h_{t-1}
+
+    At time s a unit is at phi = ((s - phase) mod period) / period of its
+    cycle, and opens and closes in the first `ratio_on` of it:
+
+        k = 2 phi / ratio_on          in the first half of that
+            2 - 2 phi / ratio_on      in the second
+            leak phi                  after it
+
+    Without peepholes there is no c in the products. The state is (c, h).
+    Neil et al., 2016 (arXiv 1610.09513).
+
+    Args:
+        mask_kernel, mask_bias: [I + H, 2 H], or [I + 2 H, 2 H] with
+            peepholes, and [2 H]; "mask_gates/kernel" and so on.
+        new_kernel, new_bias: [I + H, H] and [H], "new_input/kernel".
+        output_kernel, output_bias: as the first, H columns, "output_gate/".
+        period, phase, ratio_on: [H].
+        leak: how far a closed unit is open at the end of its cycle.
+    """
+
+    def __init__(
+        self,
+        *,
+        mask_kernel,
+        mask_bias,
+        new_kernel,
+        new_bias,
+        output_kernel,
+        output_bias,
+        period,
+        phase,
+        ratio_on,
+        leak=0.001,
+    ):
+        self.mask_kernel, self.mask_bias = mask_kernel, mask_bias
+        self.new_kernel, self.new_bias = new_kernel, new_bias
+        self.output_kernel, self.output_bias = output_kernel, output_bias
+        self.period, self.phase, self.ratio_on = period, phase, ratio_on
+        self.leak = leak
+        self.dtype = new_kernel.dtype
+        rows, units = new_kernel.shape
+        self.use_peepholes = len(mask_kernel) > rows
+        self.output_size, self.state_size = units, (units, units)
+        self.input_size = 1 + rows - units
+        with_c = rows + units if self.use_peepholes else rows
+        wanted = {
+            "mask_kernel": (with_c, 2 * units),
+            "mask_bias": (2 * units,),
+            "output_kernel": (with_c, units),
+        }
+        for name in ("new_bias", "output_bias", "period", "phase"):
+            wanted[name] = (units,)
+        check_shapes(self, wanted | {"ratio_on": (units,)})
+
+    def step(self, inputs, state):
+        """`inputs` [B, 1 + I] have the time in their first column."""
+        time, x = inputs[:, :1], inputs[:, 1:]
+        c, h = state
+        seen = [h, c] if self.use_peepholes else [h]
+        gates = self.product(x, seen, self.mask_kernel, self.mask_bias)
+        i, f = np.split(ops.sigmoid(gates), 2, 1)
+        j = self.product(x, [h], self.new_kernel, self.new_bias)
+        new_c = f * c + i * np.tanh(j)
+        seen = [h, new_c] if self.use_peepholes else [h]
+        o = self.product(x, seen, self.output_kernel, self.output_bias)
+        new_h = np.tanh(new_c) * ops.sigmoid(o)
+        k = self.openness(time)
+        new_c = k * new_c + (1 - k) * c
+        new_h = k * new_h + (1 - k) * h
+        return new_h, (new_c, new_h)
+
+    @staticmethod
+    def product(x, seen, kernel, bias):
+        return linear(x, np.concat(seen, 1), kernel, bias)
+
+    def openness(self, time):
+        """k [B, H] at time [B, 1]."""
+        phi = np.mod(time - self.phase, self.period) / self.period
+        rising = 2 * phi / self.ratio_on
+        k = np.where(phi < self.ratio_on, 2 - rising, self.leak * phi)
+        return np.where(phi < 0.5 * self.ratio_on, rising, k)
+
+
+class ConvLSTMCell(RNNCell):
+    """LSTM over images: convolutions in place of products.
+
+        [i, j, f, o] = [x_t, h_{t-1}] * kernel + bias
+        c_t = sigmoid(f + forget_bias) c_{t-1} + sigmoid(i) tanh(j)
+        h_t = sigmoid(o) tanh(c_t)
+
+    * is a convolution that keeps the size, channels are last. The state is
+    (c, h), both as large as an image. Shi et al., 2015 (arXiv 1506.04214);
+    `Conv1DLSTMCell`, `Conv2DLSTMCell` and `Conv3DLSTMCell` are this cell.
+
+    Args:
+        kernel: [*K, I + C, 4 C] for I channels in and C out.
+        bias: [4 C] or None, stored as "biases".
+        image_shape: the sizes of an image without its channels.
+        forget_bias: added to f whenever the cell runs.
+        skip_connection: whether x_t is put beside h_t. It is so in the state
+            too, so that TensorFlow 1 cannot run a second step.
+    """
+
+    def __init__(
+        self,
+        *,
+        kernel,
+        image_shape,
+        bias=None,
+        forget_bias=1.0,
+        skip_connection=False,
+    ):
+        self.kernel, self.bias = kernel, bias
+        self.image_shape = tuple(image_shape)
+        self.forget_bias = forget_bias
+        self.skip_connection = skip_connection
+        self.dtype = kernel.dtype
+        channels = kernel.shape[-1] // 4
+        self.input_size = kernel.shape[-2] - channels
+        self.state_size = (channels, channels)
+        self.output_size = channels
+        if skip_connection:
+            self.output_size += self.input_size
+        check_shapes(self, {"bias": (4 * channels,)})
+
+    def zero_state(self, batch_size):
+        """A state of zeros, to start from."""
+        shape = (batch_size, *self.image_shape, self.state_size[0])
+        return np.zeros(shape, self.dtype), np.zeros(shape, self.dtype)
+
+    def step(self, inputs, state):
+        c, h = state
+        gates = convolve(np.concat([inputs, h], -1), self.kernel)
+        if self.bias is not None:
+            gates = gates + self.bias
+        i, j, f, o = np.split(gates, 4, -1)
+        new_c = ops.sigmoid(f + self.forget_bias) * c
+        new_c = new_c + ops.sigmoid(i) * np.tanh(j)
+        output = np.tanh(new_c) * ops.sigmoid(o)
+        if self.skip_connection:
+            output = np.concat([output, inputs], -1)
+        return output, (new_c, output)
+
+
+def convolve(images, kernel):
+    """A convolution that keeps the size, `padding="SAME"`.
+
+    Args:
+        images: [B, *S, I], in one dimension or more.
+        kernel: [*K, I, O]; where a size is even, one more zero is after an
+            image than before it.
+
+    Returns:
+        [B, *S, O].
+    """
+    sizes = kernel.shape[:-2]
+    around = [((size - 1) // 2, size // 2) for size in sizes]
+    padded = np.pad(images, [(0, 0), *around, (0, 0)])
+    axes = tuple(range(1, 1 + len(sizes)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, sizes, axes)
+    of_kernel = tuple(range(len(sizes) + 2, windows.ndim))  # [B, *S, I, *K]
+    return np.tensordot(
+        windows,
+        kernel,
+        ((*of_kernel, len(sizes) + 1), tuple(range(len(sizes) + 1))),
+    )

@@ -32,8 +32,8 @@ def static_rnn(cell, inputs, initial_state=None, sequence_length=None):
     for time, current_input in enumerate(inputs):
         output, new_state = cell.step_at(time, current_input, state)
         if sequence_length is not None:
-            valid = time < np.asarray(sequence_length)[:, np.newaxis]
-            output = np.where(valid, output, 0)
+            valid = time < np.asarray(sequence_length)
+            output = np.where(_beside(output, valid), output, 0)
             new_state = copy_through(valid, new_state, state)
         outputs.append(output)
         state = new_state
@@ -41,10 +41,17 @@ def static_rnn(cell, inputs, initial_state=None, sequence_length=None):
 
 
 def copy_through(valid, new_state, state):
-    """The new state of the rows that are valid [B, 1], the old of others."""
+    """The new state of the rows that are valid [B], the old of others."""
     return map_state(
-        lambda new, old: np.where(valid, new, old), new_state, state
+        lambda new, old: np.where(_beside(new, valid), new, old),
+        new_state,
+        state,
     )
+
+
+def _beside(array, valid):
+    """valid [B] with as many axes as the array, [B, 1, ...]."""
+    return np.reshape(valid, [-1] + [1] * (array.ndim - 1))
 
 
 def dynamic_rnn(cell, inputs, initial_state=None, sequence_length=None):
@@ -102,8 +109,10 @@ def raw_rnn(cell, loop_fn):
         finished, current_input, new_state, emit_output, loop_state = loop_fn(
             len(emitted) + 1, output, new_state, loop_state
         )
-        running = np.logical_not(done)[:, np.newaxis]
-        emitted.append(np.where(running, emit_output, 0))
+        running = np.logical_not(done)
+        emitted.append(
+            np.where(_beside(emit_output, running), emit_output, 0)
+        )
         state = copy_through(running, new_state, state)
         done = np.logical_or(done, finished)
     return np.stack(emitted, axis=1), state, loop_state

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import tf1_cases
 
 import recorded
 from rnn_parity.checkpoints import reader
@@ -323,6 +324,40 @@ def test_a_cell_that_is_not_converted_is_named():
     inventory = recognise(shapes)
     assert not inventory.stacks
     assert all("phased_lstm_cell" in why for why in inventory.others.values())
+
+
+NOT_CONVERTED = (
+    "Conv1DLSTMCell",
+    "Conv2DLSTMCell",
+    "Conv3DLSTMCell",
+    "PhasedLSTMCell",
+    "PhasedLSTMCell peepholes",
+    "TimeFreqLSTMCell",
+    "TimeFreqLSTMCell all",
+    "GridLSTMCell",
+    "GridLSTMCell all",
+    "GridLSTMCell shared",
+    "BidirectionalGridLSTMCell",
+    "Grid1BasicRNNCell",
+    "Grid1BasicLSTMCell",
+    "Grid1LSTMCell",
+    "Grid2BasicRNNCell",
+    "Grid2BasicLSTMCell",
+    "Grid2LSTMCell",
+    "Grid2GRUCell",
+    "Grid3LSTMCell",
+)
+
+
+@pytest.mark.parametrize("name", NOT_CONVERTED)
+def test_recorded_cells_that_are_not_converted_are_taken_for_no_other(name):
+    variables = tf1_cases.Recorded(name, "float32").variables
+    inventory = recognise({n: a.shape for n, a in variables.items()})
+    assert not inventory.stacks
+    assert not inventory.read_outs
+    assert set(inventory.others) == set(variables)
+    for why in inventory.others.values():
+        assert why.startswith("a cell that is not converted")
 
 
 def cell(scope, inputs, units, gates=4):

@@ -5,8 +5,10 @@ import pytest
 import tf1_cases
 
 import recorded
+from numpy_ref import tf1_attention_cells as attention
 from numpy_ref import tf1_cells as cells
 from numpy_ref import tf1_contrib_cells as contrib
+from numpy_ref import tf1_frequency_cells as frequency
 from numpy_ref import tf1_rnn
 from rnn_parity import ladder, tolerances
 
@@ -109,6 +111,17 @@ def test_without_an_initial_state_all_start_from_zeros():
     cells.map_state(np.testing.assert_array_equal, state, same_state)
 
 
+def test_images_start_from_zeros_of_their_size():
+    cell = contrib.ConvLSTMCell(kernel=draw(2, 3, 5, 8), image_shape=[4, 3])
+    series = draw(2, 6, 4, 3, 3)
+    outputs, state = tf1_rnn.dynamic_rnn(cell, series, None, [6, 4])
+    zeros = tuple(np.zeros((2, 4, 3, 2)) for _ in range(2))
+    same, same_state = tf1_rnn.dynamic_rnn(cell, series, zeros, [6, 4])
+    np.testing.assert_array_equal(outputs, same)
+    cells.map_state(np.testing.assert_array_equal, state, same_state)
+    assert not outputs[1, 4:].any()
+
+
 def test_no_steps_leave_the_state_as_it_was():
     state = (draw(2, 5), draw(2, 5))
     outputs, final = tf1_rnn.dynamic_rnn(an_lstm(), draw(2, 0, 3), state)
@@ -178,6 +191,35 @@ WRONG = {
         in_kernel=draw(3, 4),
         in_bias=draw(5),
     ),
+    "ratio_on has shape": lambda: contrib.PhasedLSTMCell(
+        mask_kernel=draw(8, 10),
+        mask_bias=draw(10),
+        new_kernel=draw(8, 5),
+        new_bias=draw(5),
+        output_kernel=draw(8, 5),
+        output_bias=draw(5),
+        period=draw(5),
+        phase=draw(5),
+        ratio_on=draw(4),
+    ),
+    "ConvLSTMCell: bias has shape": lambda: contrib.ConvLSTMCell(
+        kernel=draw(3, 5, 8), image_shape=[4], bias=draw(4)
+    ),
+    "w_o_diag has shape": lambda: frequency.TimeFreqLSTMCell(
+        kernel=draw(9, 12), bias=draw(12), input_size=7, w_o_diag=draw(4)
+    ),
+    "query_kernel has shape": lambda: attention.AttentionCellWrapper(
+        an_lstm(),
+        kernel=draw(3 + 2, 3),
+        bias=draw(3),
+        attn_w=draw(1, 1, 2, 4),
+        attn_v=draw(4),
+        query_kernel=draw(5, 4),
+        query_bias=draw(4),
+        output_kernel=draw(5 + 2, 2),
+        output_bias=draw(2),
+        attn_length=3,
+    ),
 }
 
 
@@ -185,3 +227,14 @@ WRONG = {
 def test_arrays_that_do_not_fit_are_named(message):
     with pytest.raises(ValueError, match=message):
         WRONG[message]()
+
+
+def test_the_recorded_phased_lstm_is_open_half_open_and_closed():
+    case = tf1_cases.Recorded("PhasedLSTMCell", "float32")
+    cell = tf1_cases.CELLS["PhasedLSTMCell"](case)
+    times = case.inputs[:3, :, :1].reshape(-1, 1)
+    phi = np.mod(times - cell.phase, cell.period) / cell.period
+    opens = phi < cell.ratio_on / 2
+    closed = phi >= cell.ratio_on
+    for seen in (opens, closed, ~opens & ~closed):
+        assert seen.sum() >= 10

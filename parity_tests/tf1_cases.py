@@ -6,6 +6,7 @@
 import functools
 
 import numpy as np
+import tf1_contrib_cases
 
 import recorded
 from numpy_ref import tf1_cells as cells
@@ -70,6 +71,10 @@ class Recorded:
     def cell(self, kind, scope, **options):
         """A cell of numpy_ref from the variables in one scope."""
         return make_cell(kind, self.variables, scope, **options)
+
+    def given(self, name):
+        """What else went in."""
+        return self.cast(arrays()[f"{self.key[0]}/{name}"])
 
 
 # --- Cells from variables ---
@@ -144,6 +149,19 @@ ARGUMENTS = {
         **_PLAIN,
         "in_kernel": ["in_projection/kernel"],
         "in_bias": ["in_projection/bias"],
+    },
+    contrib.ConvLSTMCell: _named("kernel") | {"bias": ["biases"]},
+    contrib.PhasedLSTMCell: {
+        **_named("period", "phase", "ratio_on"),
+        **{
+            f"{argument}_{array}": [f"{scope}/{array}"]
+            for argument, scope in (
+                ("mask", "mask_gates"),
+                ("new", "new_input"),
+                ("output", "output_gate"),
+            )
+            for array in ("kernel", "bias")
+        },
     },
 }
 
@@ -339,6 +357,8 @@ CELLS = {
     "LSTMBlockFusedCell peepholes": lambda case: case.cell(
         cells.LSTMBlockCell, "lstm_fused_cell", cell_clip=0.7
     ),
+    "static_state_saving_rnn": lstm,  # its calls are one loop in the end
+    **tf1_contrib_cases.CELLS,
 }
 
 
@@ -461,7 +481,99 @@ def raw_feedback(case):
     return named(outputs, state)
 
 
+def feed_back(case, cell, next_of, first_input, steps):
+    """A loop whose inputs are made of its outputs, or till a row is over.
+
+    Args:
+        next_of: output -> (input, whether each row is over, what goes out).
+        steps: at most.
+    """
+    first = nested(cell.state_size, case.state)
+
+    def loop_fn(time, output, state, loop_state):
+        if output is None:
+            rows = np.zeros(len(first_input), bool)
+            return rows, first_input, first, None, None
+        next_input, finished, emitted = next_of(output)
+        return finished | (time >= steps), next_input, state, emitted, None
+
+    outputs, state, _ = tf1_rnn.raw_rnn(cell, loop_fn)
+    return named(outputs, state)
+
+
+def greedy(case):
+    """As `greedy_embedding_helper` of contrib_cases.py."""
+    decoder, embedding = CELLS["TrainingHelper"](case), 8 * case["embedding"]
+
+    def next_of(output):
+        chosen = output.argmax(1)
+        return embedding[chosen], chosen == 6, output
+
+    first = embedding[case.inputs[:, 0, 0]]
+    return feed_back(case, decoder, next_of, first, steps=12)
+
+
+def rnn_decoder_feedback(case):
+    def next_of(output):
+        return 0.5 - output, np.zeros(len(output), bool), output
+
+    cell, steps = CELLS["rnn_decoder"](case), case.inputs.shape[1]
+    return feed_back(case, cell, next_of, case.inputs[:, 0], steps)
+
+
+def embedding_feedback(case):
+    def next_of(output):
+        chosen = output.argmax(1)[:, np.newaxis]
+        return chosen, np.zeros(len(output), bool), output
+
+    cell, steps = CELLS["embedding_rnn_decoder"](case), case.inputs.shape[1]
+    return feed_back(case, cell, next_of, case.inputs[:, 0], steps)
+
+
+def encoder_and_decoder(case):
+    """The two cells of a model of `contrib.legacy_seq2seq`."""
+    scopes = {
+        "basic_rnn_seq2seq": (
+            "basic_rnn_seq2seq/rnn",
+            "basic_rnn_seq2seq/rnn_decoder",
+        ),
+        "tied_rnn_seq2seq": ("combined_tied_rnn_seq2seq/tied_rnn_seq2seq",)
+        * 2,
+        "embedding_rnn_seq2seq": (
+            "embedding_rnn_seq2seq/rnn/embedding_wrapper",
+            "embedding_rnn_seq2seq/embedding_rnn_decoder/rnn_decoder/"
+            "output_projection_wrapper",
+        ),
+    }[case.key[0]]
+    both = [
+        case.cell(cells.BasicLSTMCell, f"{scope}/basic_lstm_cell")
+        for scope in scopes
+    ]
+    if case.key[0] != "embedding_rnn_seq2seq":
+        return both
+    dense = {name: case[f"{scopes[1]}/{name}"] for name in ("kernel", "bias")}
+    both[1] = cells.OutputProjectionWrapper(both[1], **dense)
+    within = "embedding_rnn_seq2seq/embedding_rnn_decoder"
+    scopes = scopes[0], within
+    return [
+        cells.EmbeddingWrapper(cell, embedding=case[f"{scope}/embedding"])
+        for cell, scope in zip(both, scopes, strict=True)
+    ]
+
+
+def rnn_seq2seq(case):
+    encoder, decoder = encoder_and_decoder(case)
+    _, state = tf1_rnn.dynamic_rnn(encoder, case.given("encoder_inputs"))
+    return named(*tf1_rnn.dynamic_rnn(decoder, case.inputs, state))
+
+
 LOOPS = {
+    "GreedyEmbeddingHelper": greedy,
+    "rnn_decoder feedback": rnn_decoder_feedback,
+    "embedding_rnn_decoder feedback": embedding_feedback,
+    "basic_rnn_seq2seq": rnn_seq2seq,
+    "tied_rnn_seq2seq": rnn_seq2seq,
+    "embedding_rnn_seq2seq": rnn_seq2seq,
     "raw_rnn feedback": raw_feedback,
     "static_rnn": run_static,
     "static_rnn lengths": run_static,

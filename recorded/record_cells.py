@@ -2,10 +2,11 @@
 
     python recorded/record_cells.py OUTPUT.npz
 
-Run it with an interpreter that has TensorFlow 1.15.5; it needs that, NumPy
-and `record.py` beside it. Every case is one cell, wrapper or loop with random
-weights, biases, inputs, lengths and initial states, sizes all different. All
-of these are values that float32 holds, the same for both dtypes.
+Run it with an interpreter that has TensorFlow 1.15.5; it needs that, NumPy,
+and `record.py` and `contrib_cases.py` beside it. Every case is one cell,
+wrapper or loop with random weights, biases, inputs, lengths and initial
+states, sizes all different. All of these are values that float32 holds, the
+same for both dtypes.
 
 OUTPUT.npz holds, under "<case>/":
 
@@ -30,6 +31,7 @@ import platform
 import sys
 import zlib
 
+import contrib_cases
 import numpy as np
 import record
 
@@ -54,6 +56,7 @@ class Program:
         self.rng = np.random.RandomState(zlib.crc32(case.encode()))
         self.given, self.feed, self.fetches = {}, {}, {}
         self.prefix = ""  # of all that is recorded
+        self.positive = ()  # variables that make no sense otherwise
         tf.set_random_seed(record.GRAPH_SEED)
 
     def draw(self, shape):
@@ -77,10 +80,11 @@ class Program:
     def state(self, state_size, name="state"):
         """Placeholders nested as `state_size`."""
         nest = find_nest()
-        places = [
-            self.place(f"{name}/{place}", self.draw((ROWS, size)))
-            for place, size in enumerate(nest.flatten(state_size))
-        ]
+        places = []
+        for place, size in enumerate(nest.flatten(state_size)):
+            sizes = self.tf.TensorShape(size).as_list()
+            value = self.draw([ROWS, *sizes])
+            places.append(self.place(f"{name}/{place}", value))
         return nest.pack_sequence_as(state_size, places)
 
     def fetch(self, outputs, final_state, direction=""):
@@ -95,6 +99,8 @@ class Program:
         session.run(self.tf.global_variables_initializer())
         for variable in sorted(variables, key=lambda each: each.op.name):
             value = self.draw(variable.get_shape().as_list())
+            if variable.op.name.endswith(tuple(self.positive)):
+                value = np.abs(value) / 2 + np.float32(0.5)
             values["variables/" + variable.op.name] = value
             value = value.astype(self.dtype.as_numpy_dtype)
             assigned.append(self.tf.assign(variable, value))
@@ -458,8 +464,9 @@ FLOAT32_ONLY = (
     "Block",
     "CudnnCompatibleLSTM",
     "ReversedFused",
-    "Embedding",
+    "EmbeddingWrapper",
     "Highway",
+    "Phased",
 )
 
 
@@ -468,7 +475,7 @@ FLOAT32_ONLY = (
 
 def all_cases():
     """{name: function of a Program}."""
-    cases = dict(LOOPS)
+    cases = dict(LOOPS, **contrib_cases.ALL)
     for name, make_cell in CELLS.items():
         cases[name] = lambda p, make_cell=make_cell: record_cell(p, make_cell)
     return cases

@@ -57,6 +57,10 @@ _OUTSIDE = "past a row's end TensorFlow 1 has zeros, so multiply by the mask"
 _LENGTHS = "RNN(cell, zero_output_for_mask=True) and mask="
 _DIAGONAL = "trained further in Keras, what is zero would not stay so"
 _NONE = "none has these equations"
+_SUMMED = "the checkpoint holds the sum of its two biases"
+_AS_MANY = "RNN runs as many steps as its inputs have"
+_FED = "each input is made of the last output: a loop of your own"
+_PIECES = "an LSTM along the frequencies of every step"
 
 CELLS = (
     Verdict(
@@ -189,6 +193,21 @@ CELLS = (
         ("CudnnCompatibleGRUCell",),
     ),
     Verdict(
+        "contrib.cudnn_rnn.CudnnRNNTanh",
+        EQUAL,
+        "SimpleRNN(units)",
+        f"{_SUMMED}; shown with the BasicRNNCell that it restores into",
+        ("BasicRNNCell",),
+    ),
+    Verdict(
+        "contrib.cudnn_rnn.CudnnRNNRelu",
+        WITH_ARGUMENTS,
+        "SimpleRNN(units, activation='relu')",
+        f"{_SUMMED}; shown with the BasicRNNCell that it restores into, "
+        "which has to be told relu",
+        ("BasicRNNCell relu",),
+    ),
+    Verdict(
         "contrib.rnn.IndRNNCell",
         WITH_ARGUMENTS,
         "SimpleRNNCell(units), recurrent kernel diagonal",
@@ -265,6 +284,88 @@ CELLS = (
         "eight parts, found by a search",
         ("NASCell", "NASCell all"),
         "NASCell",
+    ),
+    Verdict(
+        "contrib.rnn.ConvLSTMCell, Conv1DLSTMCell, Conv2DLSTMCell, "
+        "Conv3DLSTMCell",
+        WITH_ARGUMENTS,
+        "ConvLSTM2D(channels, kernel_shape, padding='same'), 1D or 3D",
+        "one kernel becomes two; gates i, j, f, o become i, f, j, o; the "
+        "forget bias joins the bias",
+        ("Conv1DLSTMCell", "Conv2DLSTMCell", "Conv3DLSTMCell"),
+    ),
+    Verdict(
+        "contrib.rnn.ConvLSTMCell(skip_connection=True)",
+        WITH_ARGUMENTS,
+        "Concatenate(dtype=...)([rnn(x), x])",
+        "one step only: the inputs join the state too, so that TensorFlow 1 "
+        "cannot run a second one",
+        ("ConvLSTMCell skip",),
+    ),
+    Verdict(
+        "contrib.rnn.PhasedLSTMCell",
+        OWN_CLASS,
+        _NONE,
+        "its units open and close with the time, which is an input",
+        ("PhasedLSTMCell", "PhasedLSTMCell peepholes"),
+        "PhasedLSTMCell",
+    ),
+    Verdict(
+        "contrib.rnn.TimeFreqLSTMCell",
+        OWN_CLASS,
+        _NONE,
+        f"{_PIECES}; TensorFlow 1 runs it without lengths alone",
+        ("TimeFreqLSTMCell", "TimeFreqLSTMCell all"),
+        "TimeFreqLSTMCell",
+    ),
+    Verdict(
+        "contrib.rnn.GridLSTMCell",
+        OWN_CLASS,
+        _NONE,
+        f"{_PIECES}, and one along time",
+        ("GridLSTMCell", "GridLSTMCell all", "GridLSTMCell shared"),
+        "GridLSTMCell",
+    ),
+    Verdict(
+        "contrib.rnn.BidirectionalGridLSTMCell",
+        OWN_CLASS,
+        _NONE,
+        "a GridLSTMCell up and one down the frequencies, in two layers side "
+        "by side",
+        ("BidirectionalGridLSTMCell",),
+        "GridLSTMCell",
+    ),
+    Verdict(
+        "contrib.grid_rnn.Grid1BasicRNNCell",
+        WITH_ARGUMENTS,
+        "SimpleRNN(units), recurrent kernel 0",
+        "project_m kernel is the kernel; with inputs it remembers nothing, "
+        "since they replace its state",
+        ("Grid1BasicRNNCell",),
+    ),
+    Verdict(
+        "contrib.grid_rnn.Grid1BasicLSTMCell, Grid1LSTMCell",
+        OWN_CLASS,
+        _NONE,
+        "with inputs it remembers nothing, since they replace its state",
+        ("Grid1BasicLSTMCell", "Grid1LSTMCell"),
+        "GridRNNCell",
+    ),
+    Verdict(
+        "contrib.grid_rnn.GridRNNCell, Grid2BasicRNNCell, "
+        "Grid2BasicLSTMCell, Grid2LSTMCell, Grid2GRUCell, Grid3LSTMCell",
+        OWN_CLASS,
+        _NONE,
+        "the inputs replace the state of its first cell, which sees what "
+        "the others put out",
+        (
+            "Grid2BasicRNNCell",
+            "Grid2BasicLSTMCell",
+            "Grid2LSTMCell",
+            "Grid2GRUCell",
+            "Grid3LSTMCell",
+        ),
+        "GridRNNCell",
     ),
 )
 
@@ -362,6 +463,33 @@ WRAPPERS = (
         "the embedding runs over all steps at once",
         ("EmbeddingWrapper",),
     ),
+    Verdict(
+        "contrib.rnn.AttentionCellWrapper",
+        OWN_CLASS,
+        "none whose cell sees its own past",
+        "what it looks back on is made within the loop, so that no attention "
+        "layer after it will do",
+        ("AttentionCellWrapper", "AttentionCellWrapper all"),
+        "AttentionCellWrapper",
+    ),
+    Verdict(
+        "contrib.seq2seq.AttentionWrapper, BahdanauAttention",
+        OWN_CLASS,
+        "none whose cell reads a memory; AdditiveAttention reads it once "
+        "all steps are done",
+        "what it read is fed to the cell at the next step",
+        ("BahdanauAttention", "BahdanauAttention normalize"),
+        "AttentionWrapper",
+    ),
+    Verdict(
+        "contrib.seq2seq.AttentionWrapper, LuongAttention",
+        OWN_CLASS,
+        "none whose cell reads a memory; Attention reads it once all steps "
+        "are done",
+        "what it read is fed to the cell at the next step",
+        ("LuongAttention", "LuongAttention scale"),
+        "AttentionWrapper",
+    ),
 )
 
 LOOPS = (
@@ -378,6 +506,14 @@ LOOPS = (
         _LENGTHS,
         _MASK,
         ("static_rnn lengths",),
+    ),
+    Verdict(
+        "nn.static_state_saving_rnn",
+        WITH_ARGUMENTS,
+        "RNN(cell, stateful=True, return_sequences=True)",
+        "the layer keeps the state from call to call; the rows of a batch "
+        "have to stay the same sequences",
+        ("static_state_saving_rnn",),
     ),
     Verdict(
         "nn.dynamic_rnn",
@@ -403,7 +539,7 @@ LOOPS = (
     Verdict(
         "nn.raw_rnn",
         NOT_REPRESENTABLE,
-        "RNN runs as many steps as its inputs have",
+        _AS_MANY,
         "loop_fn makes each input from the last output, and stops when the "
         "data say so: a loop of your own, keras.ops.while_loop",
         ("raw_rnn feedback",),
@@ -445,6 +581,69 @@ LOOPS = (
         ("stack_bidirectional_rnn",),
     ),
     Verdict(
+        "contrib.seq2seq.dynamic_decode, BasicDecoder, TrainingHelper",
+        WITH_ARGUMENTS,
+        "Dense(classes)(rnn(x)), the output_layer being the Dense",
+        f"with impute_finished=True; {_OUTSIDE}",
+        ("TrainingHelper",),
+    ),
+    Verdict(
+        "contrib.seq2seq.dynamic_decode, BasicDecoder, GreedyEmbeddingHelper",
+        NOT_REPRESENTABLE,
+        _AS_MANY,
+        f"{_FED}, keras.ops.while_loop",
+        ("GreedyEmbeddingHelper",),
+    ),
+    Verdict(
+        "contrib.legacy_seq2seq.rnn_decoder",
+        WITH_ARGUMENTS,
+        "RNN(cell, return_sequences=True) and initial_state=",
+        "a list of steps becomes one array [B, T, I]",
+        ("rnn_decoder",),
+    ),
+    Verdict(
+        "contrib.legacy_seq2seq.rnn_decoder(loop_function=...)",
+        NOT_REPRESENTABLE,
+        _AS_MANY,
+        _FED,
+        ("rnn_decoder feedback",),
+    ),
+    Verdict(
+        "contrib.legacy_seq2seq.basic_rnn_seq2seq",
+        WITH_ARGUMENTS,
+        "RNN(cell)(x, initial_state=states), those of another RNN",
+        "the encoder has weights of its own",
+        ("basic_rnn_seq2seq",),
+    ),
+    Verdict(
+        "contrib.legacy_seq2seq.tied_rnn_seq2seq",
+        WITH_ARGUMENTS,
+        "rnn(y, initial_state=states), those of the same RNN over x",
+        "one cell encodes and decodes",
+        ("tied_rnn_seq2seq",),
+    ),
+    Verdict(
+        "contrib.legacy_seq2seq.embedding_rnn_seq2seq",
+        WITH_ARGUMENTS,
+        "Dense(classes)(rnn(Embedding(...)(y), initial_state=states))",
+        "the states are those of another RNN over an Embedding of its own",
+        ("embedding_rnn_seq2seq",),
+    ),
+    Verdict(
+        "contrib.legacy_seq2seq.embedding_rnn_decoder",
+        WITH_ARGUMENTS,
+        "rnn(Embedding(classes, size)(x)) and initial_state=",
+        "an output_projection counts only where outputs are fed back",
+        ("embedding_rnn_decoder",),
+    ),
+    Verdict(
+        "contrib.legacy_seq2seq.embedding_rnn_decoder(feed_previous=True)",
+        NOT_REPRESENTABLE,
+        _AS_MANY,
+        _FED,
+        ("embedding_rnn_decoder feedback",),
+    ),
+    Verdict(
         "contrib.rnn.FusedRNNCellAdaptor",
         WITH_ARGUMENTS,
         _LENGTHS,
@@ -477,17 +676,21 @@ LOOPS = (
 
 TABLE = CELLS + WRAPPERS + LOOPS
 
-# What `tf.nn` and `tf.contrib.rnn` of 1.15.5 have besides: no verdict, since
-# nothing of it is recorded here. {symbol: what it is}.
+# Of `tf.contrib`'s decoders, what nothing is recorded of: {symbol: what it
+# is}.
 WITHOUT_VERDICT = {
-    "nn.static_state_saving_rnn": "static_rnn, its state kept in a queue",
-    "contrib.rnn.AttentionCellWrapper": "attention over its own past",
-    "contrib.rnn.ConvLSTMCell": "convolutions instead of products; Conv1D, "
-    "Conv2D and Conv3DLSTMCell are this cell",
-    "contrib.rnn.GridLSTMCell": "an LSTM over time and frequency",
-    "contrib.rnn.BidirectionalGridLSTMCell": "the same, both ways",
-    "contrib.rnn.TimeFreqLSTMCell": "the same, time and frequency apart",
-    "contrib.rnn.PhasedLSTMCell": "an LSTM whose gates open periodically",
-    "contrib.cudnn_rnn.CudnnRNNTanh, CudnnRNNRelu": "cuDNN's plain layers, "
-    "which need a GPU",
+    "contrib.seq2seq.BahdanauMonotonicAttention, LuongMonotonicAttention": (
+        "attention that only moves on"
+    ),
+    "contrib.seq2seq.BeamSearchDecoder": "keeps several outputs in parallel",
+    "contrib.seq2seq.SampleEmbeddingHelper, InferenceHelper, CustomHelper": (
+        "other ways to feed outputs back"
+    ),
+    "contrib.seq2seq.ScheduledEmbeddingTrainingHelper, "
+    "ScheduledOutputTrainingHelper": "feed outputs back at random",
+    "contrib.legacy_seq2seq.attention_decoder, embedding_attention_decoder, "
+    "embedding_attention_seq2seq": "decoders with attention",
+    "contrib.legacy_seq2seq.embedding_tied_rnn_seq2seq, "
+    "one2many_rnn_seq2seq": "an encoder and decoders of the kinds above",
+    "contrib.legacy_seq2seq.model_with_buckets": "one model for each length",
 }
