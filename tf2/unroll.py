@@ -24,6 +24,8 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
+_LITTLE = 200  # numbers in a batch of states, [B, H]
+
 
 class Split(NamedTuple):
     """A cell in two halves: what does not need the state, and what does.
@@ -38,11 +40,17 @@ class Split(NamedTuple):
         recurrent_kernel: [H, K].
         activate: (z [B, K], state, a list of [B, ...]) -> (output [B, O],
             new state). Works on every row alone and uses no variables.
+        derivative: None, and TensorFlow differentiates `activate`, which
+            it computes once more for that; or by hand, (kept, state,
+            d_output, d_new_state) -> (d_z, d_state). `activate` then
+            returns, third, what to keep for it, a list of [B, ...]; parts
+            of its new state are kept at no cost.
     """
 
     project: Callable
     recurrent_kernel: Any
     activate: Callable
+    derivative: Callable | None = None
 
 
 def unroll(
@@ -179,42 +187,37 @@ def _callable(cell, series, flat, training):
 
 def _run_split(split, series, flat, unroll):
     inputs, *valid = series
+    first_kept = 1 + len(valid) + len(flat)  # after d_output, valid, state
     kernel = tf.convert_to_tensor(split.recurrent_kernel)
-
-    def activate(z, state, valid):
-        output, new_state = split.activate(z, state)
-        return _held(valid, output, new_state, state)
+    by_hand = split.derivative is not None and not _little(flat[0].shape)
+    if not by_hand:
+        split = _differentiated(split)
+    # One array is quicker to write little to, several to write much to.
+    written = _Written(together=not by_hand)
 
     def step(items, state):
         projected, *valid = items
         z = projected + tf.matmul(state[0], kernel)
-        output, new_state = activate(z, state, valid)
-        # One array to write to is faster than several. An output that is
-        # the state, as an LSTM's, is written once.
-        written = [output, z, *new_state]
-        if output is new_state[0]:
-            del written[2]
-        return [tf.concat(written, -1)], new_state
+        output, new_state, kept = split.activate(z, state)
+        output, new_state = _held(valid, output, new_state, state)
+        return written.pack([output, *new_state, *kept]), new_state
 
-    def step_back(items, d_state):
-        d_output, z, *rest = items
-        state, valid = rest[: len(flat)], rest[len(flat) :]
-        with tf.GradientTape() as tape:
-            tape.watch([z, *state])
-            output, new_state = activate(z, state, valid)
-        d_z, *d_state = tape.gradient(
-            [output, *new_state],
-            [z, *state],
-            [d_output, *d_state],
-            unconnected_gradients="zero",
+    def step_back(items, d_new_state):
+        d_output, *valid_and_state = items[:first_kept]
+        valid = valid_and_state[: -len(flat)]
+        state = valid_and_state[-len(flat) :]
+        d_z, d_state = split.derivative(
+            items[first_kept:], state, d_output, d_new_state
         )
+        d_z, d_state = _held(valid, d_z, d_state, d_new_state)
         d_state[0] += tf.matmul(d_z, kernel, transpose_b=True)
         return [d_z], d_state
 
     @tf.custom_gradient
     def run(projected, kernel, *flat):
-        (written,), last = _loop(step, [projected, *valid], flat, unroll)
-        outputs, z, *after = _parted(written, projected, flat)
+        arrays, last = _loop(step, [projected, *valid], flat, unroll)
+        outputs, *others = written.unpack(arrays)
+        after, kept = others[: len(flat)], others[len(flat) :]
         states = [
             tf.concat([first[None], series[:-1]], 0)
             for first, series in zip(flat, after, strict=True)
@@ -223,7 +226,7 @@ def _run_split(split, series, flat, unroll):
         def gradients(d_outputs, *d_last):
             (d_z,), d_flat = _loop(
                 step_back,
-                [d_outputs, z, *states, *valid],
+                [d_outputs, *valid, *states, *kept],
                 d_last,
                 unroll,
                 backwards=True,
@@ -239,15 +242,58 @@ def _run_split(split, series, flat, unroll):
     return outputs, flat
 
 
-def _parted(written, projected, flat):
-    """What `step` wrote: outputs, z, and the state after every step."""
-    widths = [part.shape[-1] for part in (projected, *flat)]
-    left = written.shape[-1] - sum(widths)
-    if left:
-        return tf.split(written, [left, *widths], axis=-1)
-    widths.insert(0, widths.pop(1))
-    outputs, z, *others = tf.split(written, widths, axis=-1)
-    return [outputs, z, outputs, *others]
+def _little(shape):
+    return shape.is_fully_defined() and shape.num_elements() < _LITTLE
+
+
+class _Written:
+    """What every step leaves behind, each tensor once.
+
+    Args:
+        together: in one array, or each in an array of its own.
+    """
+
+    def __init__(self, together):
+        self.together = together
+
+    def pack(self, tensors):
+        """Tensors [B, ...], some of them the same, -> what to write."""
+        unique = {id(tensor): tensor for tensor in tensors}
+        order = list(unique)
+        self.places = [order.index(id(tensor)) for tensor in tensors]
+        self.widths = [tensor.shape[-1] for tensor in unique.values()]
+        if self.together:
+            return [tf.concat(list(unique.values()), -1)]
+        return list(unique.values())
+
+    def unpack(self, arrays):
+        """What was written [T, B, ...] -> one array for every tensor."""
+        if self.together:
+            arrays = tf.split(arrays[0], self.widths, axis=-1)
+        return [arrays[place] for place in self.places]
+
+
+def _differentiated(split):
+    """`split` with what TensorFlow makes of its `activate` for derivative."""
+
+    def activate(z, state):
+        output, new_state, *_ = split.activate(z, state)
+        return output, new_state, [z]
+
+    def derivative(kept, state, d_output, d_new_state):
+        (z,) = kept
+        with tf.GradientTape() as tape:
+            tape.watch([z, *state])
+            output, new_state, *_ = split.activate(z, state)
+        d_z, *d_state = tape.gradient(
+            [output, *new_state],
+            [z, *state],
+            [d_output, *d_new_state],
+            unconnected_gradients="zero",
+        )
+        return d_z, d_state
+
+    return split._replace(activate=activate, derivative=derivative)
 
 
 def _rows(series):
@@ -260,9 +306,9 @@ def _split(cell):
     if isinstance(cell, Split):
         return cell
     if type(cell) is keras.layers.SimpleRNNCell:
-        activate = _activate_simple_rnn
+        halves = _simple_rnn(cell)
     elif type(cell) is keras.layers.LSTMCell:
-        activate = _activate_lstm
+        halves = _lstm(cell)
     else:
         return None
     if cell.dropout or cell.recurrent_dropout:
@@ -276,18 +322,22 @@ def _split(cell):
             projected += tf.convert_to_tensor(cell.bias)
         return projected
 
-    return Split(project, cell.recurrent_kernel, activate(cell))
+    return Split(project, cell.recurrent_kernel, *halves)
 
 
-def _activate_simple_rnn(cell):
+def _simple_rnn(cell):
+    """(activate, derivative) of a `SimpleRNNCell`."""
+
     def activate(z, _state):
         hidden = cell.activation(z)
         return hidden, [hidden]
 
-    return activate
+    return activate, None
 
 
-def _activate_lstm(cell):
+def _lstm(cell):
+    """(activate, derivative) of an `LSTMCell`."""
+
     def activate(z, state):
         i, f, j, o = tf.split(z, 4, axis=-1)
         c = cell.recurrent_activation(f) * state[1]
@@ -295,7 +345,32 @@ def _activate_lstm(cell):
         h = cell.recurrent_activation(o) * cell.activation(c)
         return h, [h, c]
 
-    return activate
+    def usual(z, state):
+        _, _, j, _ = tf.split(z, 4, axis=-1)
+        # Of j too, for nothing: XLA vectorizes one sigmoid, not several.
+        i, f, _, o = tf.split(tf.sigmoid(z), 4, axis=-1)
+        j = tf.tanh(j)
+        c = f * state[1] + i * j
+        h = o * tf.tanh(c)
+        return h, [h, c], [i, f, j, o, c]
+
+    def derivative(kept, state, d_output, d_new_state):
+        i, f, j, o, c = kept
+        d_h = d_output + d_new_state[0]
+        tanh_c = tf.tanh(c)
+        d_c = d_new_state[1] + d_h * o * (1 - tanh_c * tanh_c)
+        d_z = [
+            d_c * j * i * (1 - i),
+            d_c * state[1] * f * (1 - f),
+            d_c * i * (1 - j * j),
+            d_h * tanh_c * o * (1 - o),
+        ]
+        return tf.concat(d_z, -1), [tf.zeros_like(d_h), d_c * f]
+
+    activations = cell.activation, cell.recurrent_activation
+    if activations == (keras.activations.tanh, keras.activations.sigmoid):
+        return usual, derivative
+    return activate, None
 
 
 # --- The loop itself ---
