@@ -526,12 +526,9 @@ def test_a_wrong_conversion_is_refused(monkeypatch, tmp_path):
         def wrong(*arguments, spoiled=spoiled, **options):
             found = right(*arguments, **options)
 
-            def array(made=found[spoiled]):
-                array = np.array(made())
-                array[..., [0, -1]] = array[..., [-1, 0]]
-                return array
-
-            return found | {spoiled: array}
+            array = np.array(found[spoiled]())
+            array[..., [0, -1]] = array[..., [-1, 0]]
+            return found | {spoiled: forms.rows_of(array)}
 
         monkeypatch.setattr(forms, "to_keras", wrong)
         with pytest.raises(UserError, match="does not compute"):

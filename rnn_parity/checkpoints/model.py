@@ -88,10 +88,11 @@ def _read_out(converted, read_out):
     layer = keras.layers.Dense(
         read_out.classes,
         use_bias=read_out.bias is not None,
-        kernel_initializer="zeros",
         dtype=converted.checkpoint.dtypes[converted.source(read_out.kernel)],
         name=encode(read_out.name),
     )
+    with _cheap_initializers(layer):
+        layer.build((None, read_out.inputs))
     converted.layers[read_out.name] = layer
     return layer
 
@@ -145,9 +146,14 @@ def _layer(converted, cell, go_backwards=False):
     return layer
 
 
+def _untouched(shape, dtype=None):
+    """An initializer: zeros, which take no memory until they are filled."""
+    return forms.tensor(forms.zeros(tuple(shape), dtype))
+
+
 @contextlib.contextmanager
 def _cheap_initializers(*cells):
-    """Zeros to begin with: an orthogonal matrix takes minutes at H=4096."""
+    """Untouched to begin with: orthogonal takes minutes at H=4096."""
     names = ("kernel_initializer", "recurrent_initializer")
     kept = [
         (cell, name, getattr(cell, name))
@@ -156,7 +162,7 @@ def _cheap_initializers(*cells):
         if hasattr(cell, name)
     ]
     for cell, name, _ in kept:
-        setattr(cell, name, keras.initializers.Zeros())
+        setattr(cell, name, _untouched)
     yield
     for cell, name, initializer in kept:
         setattr(cell, name, initializer)

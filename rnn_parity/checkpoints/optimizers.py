@@ -217,7 +217,7 @@ def _of_read_out(converted, one):
     def arrays(of):
         given = converted.read_out_arrays(one, of)
         return {
-            variable.name: forms.Rows(lambda rows, array=array: array[rows])
+            variable.name: forms.rows_of(array)
             for variable, array in zip(layer.weights, given, strict=True)
         }
 
