@@ -203,6 +203,7 @@ def test_the_cudnn_gru_comes_back_bit_for_bit(tmp_path):
     before = stored(CUDNN_GRU, ADAM)
     np.savez(tmp_path / "model.npz", **before)
     found = rnn_parity.convert_checkpoint(tmp_path / "model.npz")
+    assert "a second bias of the gates" in str(found.report)
     found.save(tmp_path / "model.keras")
     export_checkpoint(tmp_path / "model.keras", tmp_path / "out")
     after = read_all(tmp_path / "out")

@@ -227,6 +227,18 @@ class Converted:
             self.options.proj_clip is None
         ):
             lines.append("no proj_clip is assumed (--proj-clip)")
+        cudnn = [
+            cell.scope
+            for cell in self.cells
+            if cell.kind.name == "CudnnCompatibleGRUCell"
+        ]
+        if cudnn:
+            lines.append(
+                f"Keras' layer for {_some(cudnn)} has a second bias of the "
+                "gates, zeros at first; trained further, both biases move, "
+                "so updates are not those of TensorFlow 1 (export writes "
+                "their sum)"
+            )
         lines += self._about_stacks()
         beside = [
             name
