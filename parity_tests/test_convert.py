@@ -17,7 +17,14 @@ import recorded
 import rnn_parity
 from numpy_ref import tf1_cells, tf1_rnn
 from rnn_parity import UserError, ladder, tolerances
-from rnn_parity.checkpoints import forms, kinds, optimizers, running, verify
+from rnn_parity.checkpoints import (
+    forms,
+    kinds,
+    optimizers,
+    reader,
+    running,
+    verify,
+)
 from rnn_parity.checkpoints.convert import Converted
 from rnn_parity.checkpoints.export import export_checkpoint
 from rnn_parity.quiet import tf
@@ -592,8 +599,9 @@ def test_the_next_updates_are_tensorflow_1s(name, make):
         lambda v1: v1.train.AdadeltaOptimizer(0.01),
         lambda v1: v1.train.RMSPropOptimizer(0.01, centered=True),
         lambda v1: v1.train.AdamOptimizer(0.01),
+        lambda v1: tf.keras.optimizers.legacy.Adam(0.02, beta_1=0.8),
     ],
-    ids=["Adadelta", "centered RMSProp", "Adam"],
+    ids=["Adadelta", "centered RMSProp", "Adam", "tf.keras' Adam"],
 )
 def test_the_next_updates_of_a_session_of_today(make, tmp_path):
     """Three updates in a compat.v1 session, then two in either."""
@@ -618,7 +626,9 @@ def test_the_next_updates_of_a_session_of_today(make, tmp_path):
         for _ in range(3):
             session.run(step)
         v1.train.Saver().save(session, str(tmp_path / "model.ckpt"))
-    found = rnn_parity.convert_checkpoint(tmp_path, learning_rate=0.01)
+    names = reader.open_checkpoint(tmp_path).shapes
+    rate = None if "Adam/learning_rate" in names else 0.01
+    found = rnn_parity.convert_checkpoint(tmp_path, learning_rate=rate)
     assert found.model.optimizer is not None
     assert_the_next_updates(found, make)
 

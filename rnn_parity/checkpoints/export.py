@@ -14,6 +14,7 @@ import zipfile
 import numpy as np
 
 from rnn_parity.checkpoints import forms, optimizers, saving
+from rnn_parity.checkpoints.recognise import KERAS_ADAM
 from rnn_parity.errors import UserError
 
 _SHARD = 1 << 26  # bytes of a data file, unless a variable is larger
@@ -344,7 +345,9 @@ def _counters(optimizer, origin):
     for name, read in origin.kept.items() if further else ():
         value = read()
         last = name.rsplit("/", 1)[-1]
-        if last == "global_step":
+        if last == "global_step" or (
+            last == "iter" and origin.optimizer == KERAS_ADAM
+        ):
             value = value + np.asarray(further, value.dtype)
         elif last in ("beta1_power", "beta2_power"):
             beta = getattr(optimizer, f"beta_{last[4]}")
