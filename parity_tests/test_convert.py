@@ -230,6 +230,57 @@ def test_dropout_wrappers_become_dropout_layers():
     assert sorted(rates) == [0.2, 0.2, 0.4, 0.4]
 
 
+def test_each_of_two_directions_drops_its_own(tmp_path):
+    path = FOLDER / "bidirectional_lengths"
+    plain = rnn_parity.convert_checkpoint(path)
+    found = rnn_parity.convert_checkpoint(
+        path, output_keep_prob=0.6, input_keep_prob=0.8
+    )
+    rates = [
+        round(layer.rate, 6)
+        for layer in found.model.layers
+        if isinstance(layer, keras.layers.Dropout)
+    ]
+    assert sorted(rates) == [0.2, 0.2, 0.4, 0.4]
+    shape = (64, 4, found.model.input_shape[-1])
+    x = np.random.default_rng(6).standard_normal(shape).astype("float32")
+    right = np.asarray(plain.model(x))
+    error = ladder.error_of(np.asarray(found.model(x)), right)
+    assert error < 1e-6
+    assert (np.asarray(found.model(x, training=True)) != right).any()
+    found.save(tmp_path / "model.keras")
+    export_checkpoint(tmp_path / "model.keras", tmp_path / "out")
+    before, after = map(reader.open_checkpoint, (path, tmp_path / "out"))
+    for name in before.shapes:
+        assert (after.read(name) == before.read(name)).all()
+
+
+@pytest.mark.parametrize(
+    ("inside", "residual", "why"),
+    [
+        (["multi_rnn_cell/cell_0/", "multi_rnn_cell/cell_1/"], (), "several"),
+        ([""], True, "residuals"),
+    ],
+)
+def test_dropout_within_one_layer_of_two_directions_is_refused(
+    tmp_path, inside, residual, why
+):
+    arrays = {
+        f"bidirectional_rnn/{way}/{scope}gru_cell/{part}/{what}": np.zeros(
+            shape, "float32"
+        )
+        for way in ("fw", "bw")
+        for scope in inside
+        for part, width in (("gates", 6), ("candidate", 3))
+        for what, shape in (("kernel", (6, width)), ("bias", (width,)))
+    }
+    np.savez(tmp_path / "model.npz", **arrays)
+    with pytest.raises(UserError, match=f"has {why}"):
+        rnn_parity.convert_checkpoint(
+            tmp_path / "model.npz", output_keep_prob=0.5, residual=residual
+        )
+
+
 # --- States and lengths, as TensorFlow 1 nests them ---
 
 

@@ -227,17 +227,12 @@ class Converted:
             self.options.proj_clip is None
         ):
             lines.append("no proj_clip is assumed (--proj-clip)")
-        cudnn = [
-            cell.scope
-            for cell in self.cells
-            if cell.kind.name == "CudnnCompatibleGRUCell"
-        ]
-        if cudnn:
+        kinds = {cell.kind.name for cell in self.cells}
+        if "CudnnCompatibleGRUCell" in kinds:
             lines.append(
-                f"Keras' layer for {_some(cudnn)} has a second bias of the "
-                "gates, zeros at first; trained further, both biases move, "
-                "so updates are not those of TensorFlow 1 (export writes "
-                "their sum)"
+                "Keras' GRU for a CudnnCompatibleGRUCell has a second bias "
+                "of the gates, zeros at first; trained further it moves too, "
+                "so updates are not those of TensorFlow 1"
             )
         lines += self._about_stacks()
         beside = [
