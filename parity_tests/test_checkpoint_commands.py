@@ -2,15 +2,19 @@
 
 import json
 import os
+import re
 import resource
 import shutil
 import subprocess
+import sys
 
 import numpy as np
 import pytest
+from conftest import run_python
 
 import recorded
 from rnn_parity import cli
+from rnn_parity.checkpoints import export
 from rnn_parity.quiet import tf
 
 FOLDER = recorded.FOLDER / "checkpoints"
@@ -114,8 +118,6 @@ def test_a_converted_model_loads_in_a_fresh_process(run_cli, name, tmp_path):
         "y = model(np.ones((2, 4, 3), 'float32'))\n"
         f"np.save({str(tmp_path / 'y.npy')!r}, np.asarray(y))\n"
     )
-    from conftest import run_python
-
     loaded = run_python("-c", code)
     assert loaded.returncode == 0, loaded.stderr
     import rnn_parity
@@ -456,3 +458,51 @@ def test_a_wrong_option_is_one_line(call_cli, tmp_path, arguments, message):
     assert done.returncode == 2
     assert message in one_line(done.stderr)
     assert not out.exists()
+
+
+# --- Memory ---
+
+
+@pytest.fixture(scope="module")
+def of_sizes(tmp_path_factory):
+    """Folders with a small and a large LSTM, checkpoint and .keras."""
+    folder = tmp_path_factory.mktemp("sizes")
+    for name, units in (("small", 8), ("large", 2048)):
+        (folder / name).mkdir()
+        scope = "rnn/basic_lstm_cell"
+        shapes = {f"{scope}/kernel": (2 * units, 4 * units)}
+        shapes |= {f"{scope}/bias": (4 * units,)}
+        export.write(
+            folder / name / "model.ckpt",
+            ((k, np.full(s, 0.01, "float32")) for k, s in shapes.items()),
+        )
+    return folder
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("ending", [".keras", ".weights.h5", ".npz"])
+def test_memory_stays_within_twice_the_largest_tensor(of_sizes, ending):
+    """Of convert, and of export; above the model and TensorFlow itself."""
+    steps = [("convert", "model.ckpt", f"out{ending}")]
+    if ending == ".keras":
+        steps += [("export", "out.keras", "back.ckpt")]
+    largest = 4 * 4096 * 8192
+    for command, given, out in steps:
+        small, large = (
+            peak(command, of_sizes / name / given, of_sizes / name / out)
+            for name in ("small", "large")
+        )
+        assert (large - small - largest) / largest < 2.1
+
+
+def peak(command, given, out):
+    """The most bytes that a process of its own held."""
+    # Not ru_maxrss, which counts what the parent held.
+    code = (
+        "import sys\nfrom rnn_parity import cli\ntry: cli.main(sys.argv[1:])"
+        "\nexcept SystemExit as ended: assert not ended.code\n"
+        "print(open('/proc/self/status').read())"
+    )
+    done = run_python("-c", code, command, given, "--out", out)
+    assert done.returncode == 0, done.stderr
+    return 1024 * int(re.search(r"VmHWM:\s+(\d+) kB", done.stdout)[1])

@@ -17,7 +17,14 @@ import recorded
 import rnn_parity
 from numpy_ref import tf1_cells, tf1_rnn
 from rnn_parity import UserError, ladder, tolerances
-from rnn_parity.checkpoints import forms, kinds, optimizers, running, verify
+from rnn_parity.checkpoints import (
+    forms,
+    kinds,
+    optimizers,
+    reader,
+    running,
+    verify,
+)
 from rnn_parity.checkpoints.convert import Converted
 from rnn_parity.checkpoints.export import export_checkpoint
 from rnn_parity.quiet import tf
@@ -221,6 +228,57 @@ def test_dropout_wrappers_become_dropout_layers():
         if isinstance(layer, keras.layers.Dropout)
     ]
     assert sorted(rates) == [0.2, 0.2, 0.4, 0.4]
+
+
+def test_each_of_two_directions_drops_its_own(tmp_path):
+    path = FOLDER / "bidirectional_lengths"
+    plain = rnn_parity.convert_checkpoint(path)
+    found = rnn_parity.convert_checkpoint(
+        path, output_keep_prob=0.6, input_keep_prob=0.8
+    )
+    rates = [
+        round(layer.rate, 6)
+        for layer in found.model.layers
+        if isinstance(layer, keras.layers.Dropout)
+    ]
+    assert sorted(rates) == [0.2, 0.2, 0.4, 0.4]
+    shape = (64, 4, found.model.input_shape[-1])
+    x = np.random.default_rng(6).standard_normal(shape).astype("float32")
+    right = np.asarray(plain.model(x))
+    error = ladder.error_of(np.asarray(found.model(x)), right)
+    assert error < 1e-6
+    assert (np.asarray(found.model(x, training=True)) != right).any()
+    found.save(tmp_path / "model.keras")
+    export_checkpoint(tmp_path / "model.keras", tmp_path / "out")
+    before, after = map(reader.open_checkpoint, (path, tmp_path / "out"))
+    for name in before.shapes:
+        assert (after.read(name) == before.read(name)).all()
+
+
+@pytest.mark.parametrize(
+    ("inside", "residual", "why"),
+    [
+        (["multi_rnn_cell/cell_0/", "multi_rnn_cell/cell_1/"], (), "several"),
+        ([""], True, "residuals"),
+    ],
+)
+def test_dropout_within_one_layer_of_two_directions_is_refused(
+    tmp_path, inside, residual, why
+):
+    arrays = {
+        f"bidirectional_rnn/{way}/{scope}gru_cell/{part}/{what}": np.zeros(
+            shape, "float32"
+        )
+        for way in ("fw", "bw")
+        for scope in inside
+        for part, width in (("gates", 6), ("candidate", 3))
+        for what, shape in (("kernel", (6, width)), ("bias", (width,)))
+    }
+    np.savez(tmp_path / "model.npz", **arrays)
+    with pytest.raises(UserError, match=f"has {why}"):
+        rnn_parity.convert_checkpoint(
+            tmp_path / "model.npz", output_keep_prob=0.5, residual=residual
+        )
 
 
 # --- States and lengths, as TensorFlow 1 nests them ---
@@ -526,12 +584,9 @@ def test_a_wrong_conversion_is_refused(monkeypatch, tmp_path):
         def wrong(*arguments, spoiled=spoiled, **options):
             found = right(*arguments, **options)
 
-            def array(made=found[spoiled]):
-                array = np.array(made())
-                array[..., [0, -1]] = array[..., [-1, 0]]
-                return array
-
-            return found | {spoiled: array}
+            array = np.array(found[spoiled]())
+            array[..., [0, -1]] = array[..., [-1, 0]]
+            return found | {spoiled: forms.rows_of(array)}
 
         monkeypatch.setattr(forms, "to_keras", wrong)
         with pytest.raises(UserError, match="does not compute"):
@@ -595,8 +650,9 @@ def test_the_next_updates_are_tensorflow_1s(name, make):
         lambda v1: v1.train.AdadeltaOptimizer(0.01),
         lambda v1: v1.train.RMSPropOptimizer(0.01, centered=True),
         lambda v1: v1.train.AdamOptimizer(0.01),
+        lambda v1: tf.keras.optimizers.legacy.Adam(0.02, beta_1=0.8),
     ],
-    ids=["Adadelta", "centered RMSProp", "Adam"],
+    ids=["Adadelta", "centered RMSProp", "Adam", "tf.keras' Adam"],
 )
 def test_the_next_updates_of_a_session_of_today(make, tmp_path):
     """Three updates in a compat.v1 session, then two in either."""
@@ -621,7 +677,9 @@ def test_the_next_updates_of_a_session_of_today(make, tmp_path):
         for _ in range(3):
             session.run(step)
         v1.train.Saver().save(session, str(tmp_path / "model.ckpt"))
-    found = rnn_parity.convert_checkpoint(tmp_path, learning_rate=0.01)
+    names = reader.open_checkpoint(tmp_path).shapes
+    rate = None if "Adam/learning_rate" in names else 0.01
+    found = rnn_parity.convert_checkpoint(tmp_path, learning_rate=rate)
     assert found.model.optimizer is not None
     assert_the_next_updates(found, make)
 

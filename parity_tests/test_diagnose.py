@@ -888,11 +888,30 @@ def test_what_cannot_be_told_apart_is_said():
     )
     found = case.found({ONE: w}, outputs)
     assert found.verdict == AS_IT_IS
-    assert any("initial state" in name for name in found.silent)
+    assert not found.silent
     ignored = case.found({ONE: w}, None, final_state=(c, h), lengths=LENGTHS)
     names = [explanation.name for explanation in ignored.explanations]
     assert len(names) == 2
     assert "equally well" in list(ignored.lines())[-1]
+
+
+def test_zeros_of_a_single_step_may_be_late_or_cut_off():
+    w = {
+        "rnn/basic_rnn_cell/kernel": np.full((2, 1), -1.0),
+        "rnn/basic_rnn_cell/bias": np.zeros(1),
+    }
+    checkpoint = reader.Checkpoint(
+        "one",
+        {name: array.shape for name, array in w.items()},
+        dict.fromkeys(w, "float64"),
+        w.__getitem__,
+    )
+    one = np.ones((1, 1, 1))
+    found = diagnose(checkpoint, one, np.zeros((1, 1, 1)))
+    names = " ".join(each.name for each in found.explanations)
+    assert "activation relu" in names
+    assert "the outputs a step too late" in names
+    assert "only other data can tell them apart" in list(found.lines())[-1]
 
 
 @pytest.mark.parametrize("reading", ["the last valid step", "the last step"])

@@ -203,6 +203,7 @@ def test_the_cudnn_gru_comes_back_bit_for_bit(tmp_path):
     before = stored(CUDNN_GRU, ADAM)
     np.savez(tmp_path / "model.npz", **before)
     found = rnn_parity.convert_checkpoint(tmp_path / "model.npz")
+    assert "a second bias of the gates" in str(found.report)
     found.save(tmp_path / "model.keras")
     export_checkpoint(tmp_path / "model.keras", tmp_path / "out")
     after = read_all(tmp_path / "out")
@@ -218,6 +219,30 @@ def test_the_cudnn_gru_comes_back_bit_for_bit(tmp_path):
     export_checkpoint(tmp_path / "further.keras", tmp_path / "further")
     name = "rnn/cudnn_compatible_gru_cell/gates/bias/Adam"
     assert same_bits(read_all(tmp_path / "further")[name], before[name])
+
+
+def test_the_adam_of_tf_keras_comes_back_bit_for_bit(tmp_path):
+    before = stored(LSTM)
+    for slot in ("m", "v"):
+        before |= {f"Adam/{n}/{slot}": abs(before[n]) for n in LSTM}
+    values = {"beta_1": 0.9, "beta_2": 0.999, "decay": 0, "learning_rate": 3}
+    before |= {f"Adam/{n}": np.float32(v) for n, v in values.items()}
+    before["Adam/iter"] = np.int64(7)
+    before.pop("global_step", None)
+    np.savez(tmp_path / "model.npz", **before)
+    found = rnn_parity.convert_checkpoint(tmp_path / "model.npz")
+    assert list(found.inventory.slots) == ["Adam of tf.keras"]
+    optimizer = found.model.optimizer
+    assert float(optimizer.learning_rate) == 3
+    found.save(tmp_path / "model.keras")
+    export_checkpoint(tmp_path / "model.keras", tmp_path / "out")
+    after = read_all(tmp_path / "out")
+    for name, array in before.items():
+        assert same_bits(after[name], array), name
+    optimizer.iterations.assign(9)
+    found.save(tmp_path / "further.keras")
+    export_checkpoint(tmp_path / "further.keras", tmp_path / "further")
+    assert read_all(tmp_path / "further")["Adam/iter"] == 9
 
 
 def test_an_unfolded_bias_is_right_to_the_larger_last_place(tmp_path):

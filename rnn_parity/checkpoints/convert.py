@@ -227,6 +227,13 @@ class Converted:
             self.options.proj_clip is None
         ):
             lines.append("no proj_clip is assumed (--proj-clip)")
+        kinds = {cell.kind.name for cell in self.cells}
+        if "CudnnCompatibleGRUCell" in kinds:
+            lines.append(
+                "Keras' GRU for a CudnnCompatibleGRUCell has a second bias "
+                "of the gates, zeros at first; trained further it moves too, "
+                "so updates are not those of TensorFlow 1"
+            )
         lines += self._about_stacks()
         beside = [
             name

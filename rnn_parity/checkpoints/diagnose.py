@@ -672,8 +672,20 @@ class _Search:
         return tuple(e for e in found if e.fit.relative <= limit)
 
     def silent(self):
-        """Names of mistakes that the numbers do not show."""
+        """Names of mistakes that the numbers do not show.
+
+        Zeros for an initial state are no state to make mistakes with.
+        """
         reading = self.without.reading
+        zeros = not any(
+            array.any()
+            for way in self.right.states
+            for of_layer in way
+            for array in of_layer
+        )
+        aside = {"axes", "final state"}
+        if zeros:
+            aside.add("initial state")
         names = []
         for found in self.singles:
             (mistake,) = found.mistakes
@@ -681,7 +693,7 @@ class _Search:
                 found.fit.relative <= self.tolerance
                 and found.fit.reading == reading
             )
-            about_data = not {"axes", "final state"} & set(mistake.touches)
+            about_data = not aside & set(mistake.touches)
             if silent and about_data and mistake.paired:
                 names.append(mistake.name)
         return tuple(names)

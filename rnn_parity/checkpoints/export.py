@@ -5,7 +5,6 @@ has the forget bias subtracted again, which is right to within one unit in
 the last place of the folded bias (of the forget bias, where that is larger).
 """
 
-import functools
 import glob
 import pathlib
 import shutil
@@ -15,6 +14,7 @@ import zipfile
 import numpy as np
 
 from rnn_parity.checkpoints import forms, optimizers, saving
+from rnn_parity.checkpoints.recognise import KERAS_ADAM
 from rnn_parity.errors import UserError
 
 _SHARD = 1 << 26  # bytes of a data file, unless a variable is larger
@@ -189,28 +189,27 @@ def _of_cell(model, of_cell, origin, optimizer):
     keras_cell = keras_cell if index is None else keras_cell.cells[index]
     variables = forms.weights(keras_cell, cell, options)
     yield _weights(of_cell, origin, variables)
-    for slot, read in _slots(origin, optimizer, variables):
+    for slot, values in _slots(origin, optimizer, variables):
         by_name = origin.slots[slot]
         yield {
             by_name[variable]: _exact(
                 array, by_name[variable], origin, optimizer
             )
-            for variable, array in _slot(of_cell, read()).items()
+            for variable, array in _slot(of_cell, values).items()
         }
 
 
 def _weights(of_cell, origin, variables):
     """{variable: array} of a cell."""
     cell, options = of_cell["cell"], of_cell["options"]
-    values = _values(variables)
-    _must_fit(cell, options, values)
-    arrays = forms.from_keras(cell, options, values)
+    _must_fit(cell, options, variables)
+    arrays = forms.from_keras(cell, options, variables)
     found = _named(cell, arrays, of_cell["shapes"])
     for variable in found:
         kept = origin.kept.get(origin.sources.get(variable, variable))
         if kept:
             found[variable] = _unfolded(
-                found[variable], kept(), cell, options, values
+                found[variable], kept(), cell, options, variables
             )
     return found
 
@@ -219,13 +218,10 @@ def _slot(of_cell, values):
     """{variable: array} of a slot of all variables of a cell."""
     cell, options = of_cell["cell"], of_cell["options"]
     if cell.kind.name == "CudnnCompatibleGRUCell":
-        values["bias"] = _of_one_bias(values["bias"])
+        bias = _of_one_bias(np.asarray(values["bias"]).copy())
+        values = values | {"bias": bias}
     arrays = forms.from_keras(cell, options, values, forget_bias=0.0)
     return _named(cell, arrays, of_cell["shapes"])
-
-
-def _values(variables):
-    return {name: np.asarray(v) for name, v in variables.items()}
 
 
 def _of_one_bias(slot):
@@ -234,14 +230,13 @@ def _of_one_bias(slot):
     Both biases have the same gradient; TensorFlow 1 has only one of them.
     """
     units = slot.shape[1] // 3
-    slot = slot.copy()
     slot[1, : 2 * units] = 0
     return slot
 
 
-def _must_fit(cell, options, values):
+def _must_fit(cell, options, variables):
     if not forms.is_own(cell, options) and forms.leaves_the_diagonal(
-        cell, values
+        cell, variables
     ):
         raise UserError(
             f"{cell.scope} is a {cell.kind.name}, whose units see only "
@@ -262,7 +257,7 @@ def _named(cell, arrays, shapes):
     return found
 
 
-def _unfolded(bias, original, cell, options, values):
+def _unfolded(bias, original, cell, options, variables):
     """The bias as it was wherever Keras' still is what it became."""
     folded = forms.to_keras(
         cell,
@@ -270,7 +265,7 @@ def _unfolded(bias, original, cell, options, values):
         {"kernel": np.zeros((0, original.size), bias.dtype)}
         | {"bias": original.reshape(-1)},
     )["bias"]()
-    same = folded == values["bias"]
+    same = folded == np.asarray(variables["bias"])
     of_tf1 = forms.from_keras(
         cell,
         options,
@@ -297,30 +292,36 @@ def _exact(array, name, origin, optimizer):
             "the model again"
         )
     original = origin.kept[name]()
-    unchanged = original * rate == array
-    return np.where(unchanged, original, array / rate).astype(array.dtype)
+    found = forms.zeros(array.shape, array.dtype)
+    for block in forms.blocks(array.shape, array.dtype):
+        unchanged = original[block] * rate == array[block]
+        divided = array[block] / rate
+        found[block] = np.where(unchanged, original[block], divided)
+    return found
 
 
 def _slots(origin, optimizer, variables):
-    """Every (slot, function that gives {Keras name: array})."""
+    """Every (slot, {Keras name: the slot's variable})."""
     if optimizer is None:
         return
     match = optimizers.MATCHES[origin.optimizer]
     for slot in origin.slots:
         values = getattr(optimizer, match.slots[slot])
         if values:
-            of_slot = {
-                name: values[optimizer._get_variable_index(variable)]
-                for name, variable in variables.items()
-            }
-            yield slot, functools.partial(_values, of_slot)
+            yield (
+                slot,
+                {
+                    name: values[optimizer._get_variable_index(variable)]
+                    for name, variable in variables.items()
+                },
+            )
 
 
 def _of_read_out(model, one, origin, optimizer):
     variables = {v.name: v for v in _layer(model, one["layer"]).weights}
-    yield _read_out_named(one, _values(variables), str)
-    for slot, read in _slots(origin, optimizer, variables):
-        named = _read_out_named(one, read(), origin.slots[slot].__getitem__)
+    yield _read_out_named(one, variables, str)
+    for slot, values in _slots(origin, optimizer, variables):
+        named = _read_out_named(one, values, origin.slots[slot].__getitem__)
         yield {
             name: _exact(array, name, origin, optimizer)
             for name, array in named.items()
@@ -328,10 +329,10 @@ def _of_read_out(model, one, origin, optimizer):
 
 
 def _read_out_named(one, values, called):
-    kernel = values["kernel"]
+    kernel = forms.read(values["kernel"])
     found = {called(one["kernel"]): kernel.T if one["transposed"] else kernel}
     if one["bias"]:
-        bias = values["bias"].reshape(one["bias_shape"])
+        bias = np.asarray(values["bias"]).reshape(one["bias_shape"])
         found[called(one["bias"])] = bias
     return found
 
@@ -344,7 +345,9 @@ def _counters(optimizer, origin):
     for name, read in origin.kept.items() if further else ():
         value = read()
         last = name.rsplit("/", 1)[-1]
-        if last == "global_step":
+        if last == "global_step" or (
+            last == "iter" and origin.optimizer == KERAS_ADAM
+        ):
             value = value + np.asarray(further, value.dtype)
         elif last in ("beta1_power", "beta2_power"):
             beta = getattr(optimizer, f"beta_{last[4]}")
@@ -415,10 +418,7 @@ def _save(tf, prefix, tensors):
         prefix=prefix,
         tensor_names=names,
         shape_and_slices=[""] * len(names),
-        tensors=[
-            tf.constant(np.asarray(tensors[name], order="C"))
-            for name in names
-        ],
+        tensors=[forms.tensor(tensors[name]) for name in names],
     )
 
 

@@ -5,6 +5,7 @@ Keras' order (`rnn_parity.layouts`). What Keras lacks becomes a cell of
 `tf2.tf1_cells`, which holds the arrays as they are.
 """
 
+import functools
 import math
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from rnn_parity import layouts
 
 _BLOCK = 1 << 24  # bytes
+_ALIGNED = 64  # bytes, as TensorFlow wants it
 _LSTMS = ("BasicLSTMCell", "LSTMCell", "LSTMBlockCell")
 _OWN = {
     "LayerNormBasicLSTMCell": "TF1LSTMCell",
@@ -187,10 +189,7 @@ def to_keras(cell, options, arrays, forget_bias=None):
             an optimizer's slots.
     """
     if is_own(cell, options):
-        return {
-            argument: Rows(lambda rows, array=array: array[rows])
-            for argument, array in arrays.items()
-        }
+        return {name: rows_of(array) for name, array in arrays.items()}
     if cell.kind.name in DIAGONAL:
         arrays = _as_full_kernels(cell, arrays)
     added = options.get("forget_bias", 0.0)
@@ -246,20 +245,69 @@ class Rows:
         return self.function(rows)
 
 
-def assign(variable, array):
-    """Puts an array of `to_keras` into its variable, in blocks of rows.
+def assign(variable, array, advance=lambda count: None):
+    """Puts an array of `to_keras` into its variable.
 
-    So that of a large one there is never a second copy.
+    Made in blocks of rows, in memory that TensorFlow takes over: the array
+    is there once. Assigned to slices, it would be copied at every read.
+
+    Args:
+        variable: Keras'.
+        array: `Rows`.
+        advance: called with how many elements have been made.
     """
-    rows, *rest = variable.shape
-    of_row = np.dtype(variable.dtype).itemsize * math.prod(rest)
-    step = max(1, _BLOCK // of_row)
-    if rows <= step:
-        variable.assign(array())
-        return
-    for start in range(0, rows, step):
-        block = slice(start, min(start + step, rows))
-        variable.value[block].assign(array(block))
+    shape = tuple(variable.shape)
+    whole = zeros(shape, variable.dtype)
+    for block in blocks(shape, whole.dtype):
+        whole[block] = array(block)
+        advance(whole[block].size)
+    variable.assign(tensor(whole))
+
+
+def read(variable):
+    """A variable's array, made like that of `assign`."""
+    shape, rows = tuple(variable.shape), rows_of(variable)
+    whole = zeros(shape, variable.dtype)
+    for block in blocks(shape, whole.dtype):
+        whole[block] = rows(block)
+    return whole
+
+
+def rows_of(variable):
+    """The `Rows` of a variable, or of an array."""
+    value = getattr(variable, "value", variable)
+    return Rows(lambda rows: np.asarray(value[rows]))
+
+
+def zeros(shape, dtype):
+    """Zeros that take up memory once they are written to, aligned."""
+    dtype = np.dtype(dtype)
+    size = math.prod(shape) * dtype.itemsize
+    memory = np.zeros(size + _ALIGNED, np.uint8)
+    start = -memory.ctypes.data % _ALIGNED
+    return memory[start : start + size].view(dtype).reshape(shape)
+
+
+def tensor(array):
+    """A tensor of an array; a large one of `zeros` is not copied."""
+    from rnn_parity.quiet import tf
+
+    array = np.asarray(array, order="C")
+    apart = array.ctypes.data % _ALIGNED or not array.flags.writeable
+    if array.nbytes < _BLOCK or apart:
+        return tf.constant(array)
+    return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
+
+
+def blocks(shape, dtype):
+    """Slices of rows, each small; all there is of a scalar."""
+    if not shape:
+        return [...]
+    step = max(1, _BLOCK // max(1, dtype.itemsize * math.prod(shape[1:])))
+    return [
+        slice(start, min(start + step, shape[0]))
+        for start in range(0, shape[0], step)
+    ]
 
 
 def from_keras(cell, options, values, forget_bias=None):
@@ -267,30 +315,56 @@ def from_keras(cell, options, values, forget_bias=None):
 
     Args:
         cell, options, forget_bias: as for `to_keras`.
-        values: {name of `weights`: array}.
+        values: {name of `weights`: variable, or array}.
     """
     if is_own(cell, options):
-        return dict(values)
-    three = values["kernel"], values["recurrent_kernel"], values["bias"]
+        return {name: read(variable) for name, variable in values.items()}
+    kernels = values["kernel"], values["recurrent_kernel"]
+    bias = np.asarray(values["bias"])
     added = options.get("forget_bias", 0.0)
     added = added if forget_bias is None else forget_bias
     if cell.kind.name == "CudnnCompatibleGRUCell":
         names = ("gate_kernel", "gate_bias", "input_kernel", "input_bias")
         names += ("hidden_kernel", "hidden_bias")
-        arrays = layouts.cudnn_gru_from_keras(*three)
+        convert = layouts.cudnn_gru_from_keras
     elif cell.kind.name in ("GRUCell", "IndyGRUCell"):
         names = ("gate_kernel", "gate_bias")
         names += ("candidate_kernel", "candidate_bias")
-        arrays = layouts.gru_from_keras(*three)
+        convert = layouts.gru_from_keras
     elif cell.kind.lstm:
         names = ("kernel", "bias")
-        arrays = layouts.lstm_from_keras(*three, added)
+        convert = functools.partial(
+            layouts.lstm_from_keras, forget_bias=added
+        )
     else:
         names = ("kernel", "bias")
-        arrays = layouts.simple_rnn_from_keras(*three)
-    found = dict(zip(names, arrays, strict=True))
+        convert = layouts.simple_rnn_from_keras
+    found = _in_blocks(convert, names, kernels, bias)
     if cell.kind.name in DIAGONAL:
         found = _as_diagonals(cell, found)
+    return found
+
+
+def _in_blocks(convert, names, kernels, bias):
+    """{name: array} of a function of `layouts`, a few rows at a time."""
+    none = [np.zeros((0, kernel.shape[1]), bias.dtype) for kernel in kernels]
+    found = dict(zip(names, convert(*none, bias), strict=True))
+    inputs, units = (kernel.shape[0] for kernel in kernels)
+    for name, empty in found.items():
+        if empty.ndim == 2:
+            rows = {"input_kernel": inputs, "hidden_kernel": units}
+            rows = rows.get(name, inputs + units)
+            found[name] = zeros((rows, empty.shape[1]), empty.dtype)
+    filled = dict.fromkeys(names, 0)
+    for at, kernel in enumerate(kernels):
+        for block in blocks(tuple(kernel.shape), bias.dtype):
+            given = list(none)
+            given[at] = rows_of(kernel)(block)
+            for name, part in zip(names, convert(*given, bias), strict=True):
+                if part.ndim == 2:
+                    start = filled[name]
+                    filled[name] += len(part)
+                    found[name][start : filled[name]] = part
     return found
 
 
@@ -346,6 +420,7 @@ def leaves_the_diagonal(cell, values):
     if cell.kind.name not in DIAGONAL:
         return False
     units = cell.sizes.units
-    square = values["recurrent_kernel"].reshape(units, -1, units).copy()
+    kernel = np.asarray(values["recurrent_kernel"]).copy()
+    square = kernel.reshape(units, -1, units)
     square[np.arange(units), :, np.arange(units)] = 0
     return bool(square.any())

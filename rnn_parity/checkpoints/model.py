@@ -88,10 +88,11 @@ def _read_out(converted, read_out):
     layer = keras.layers.Dense(
         read_out.classes,
         use_bias=read_out.bias is not None,
-        kernel_initializer="zeros",
         dtype=converted.checkpoint.dtypes[converted.source(read_out.kernel)],
         name=encode(read_out.name),
     )
+    with _cheap_initializers(layer):
+        layer.build((None, read_out.inputs))
     converted.layers[read_out.name] = layer
     return layer
 
@@ -145,9 +146,14 @@ def _layer(converted, cell, go_backwards=False):
     return layer
 
 
+def _untouched(shape, dtype=None):
+    """An initializer: zeros, which take no memory until they are filled."""
+    return forms.tensor(forms.zeros(tuple(shape), dtype))
+
+
 @contextlib.contextmanager
 def _cheap_initializers(*cells):
-    """Zeros to begin with: an orthogonal matrix takes minutes at H=4096."""
+    """Untouched to begin with: orthogonal takes minutes at H=4096."""
     names = ("kernel_initializer", "recurrent_initializer")
     kept = [
         (cell, name, getattr(cell, name))
@@ -156,7 +162,7 @@ def _cheap_initializers(*cells):
         if hasattr(cell, name)
     ]
     for cell, name, _ in kept:
-        setattr(cell, name, keras.initializers.Zeros())
+        setattr(cell, name, _untouched)
     yield
     for cell, name, initializer in kept:
         setattr(cell, name, initializer)
@@ -176,12 +182,21 @@ def _two_ways(converted, name, forward, backward, x):
         for cells, way in ((forward, "forward"), (backward, "backward"))
     ]
     options = converted.options
-    if (options.input_keep_prob, options.output_keep_prob) != (1, 1):
+    dropping = (options.input_keep_prob, options.output_keep_prob) != (1, 1)
+    if dropping and len(forward) > 1:
         raise UserError(
-            f"{name} has two directions; keep probabilities are for stacks "
-            "of one"
+            f"{name} has several cells in each of two directions, which "
+            "Keras runs in one layer; keep probabilities are for one"
         )
-    if _alike(*layers):
+    if dropping and converted.residual & {
+        forward[0].scope,
+        backward[0].scope,
+    }:
+        raise UserError(
+            f"{name} has residuals in two directions, which Keras runs in "
+            "one layer; keep probabilities are for cells without"
+        )
+    if _alike(*layers) and not dropping:
         both = keras.layers.Bidirectional(
             layers[0], backward_layer=layers[1], name=encode(name)
         )
@@ -191,8 +206,14 @@ def _two_ways(converted, name, forward, backward, x):
         layers = [both.forward_layer, both.backward_layer]
         converted.layers[name] = both
     else:
-        y_forward = layers[0](x)[0]
-        y_backward = keras.ops.flip(layers[1](x)[0], axis=1)
+        # Each direction's cell has a DropoutWrapper, with draws of its own.
+        both = [
+            layer(_dropped(x, options.input_keep_prob))[0] for layer in layers
+        ]
+        y_forward, y_backward = (
+            _dropped(y, options.output_keep_prob) for y in both
+        )
+        y_backward = keras.ops.flip(y_backward, axis=1)
         y = keras.layers.Concatenate(dtype=y_forward.dtype)(
             [y_forward, y_backward]
         )

@@ -7,11 +7,13 @@ the same slots, given the learning rate, which no checkpoint holds.
 
 import dataclasses
 import math
+import re
 from collections.abc import Callable
 
 import numpy as np
 
 from rnn_parity.checkpoints import forms
+from rnn_parity.checkpoints.recognise import KERAS_ADAM
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +44,11 @@ MATCHES = {
         {"epsilon": 1e-8},
         {"m": "_momentums", "v": "_velocities"},
         "betas are taken to be 0.9 and 0.999",
+    ),
+    KERAS_ADAM: Match(
+        "Adam",
+        {"epsilon": 1e-7},
+        {"m": "_momentums", "v": "_velocities"},
     ),
     "Momentum": Match(
         "SGD",
@@ -111,7 +118,7 @@ def restore(converted):
     progress = _progress(converted, base)
     if isinstance(progress, str):
         return progress
-    optimizer = _optimizer(converted, match, slots, progress.betas)
+    optimizer = _optimizer(converted, match, slots, progress)
     for slot, attribute in match.slots.items():
         if slot in slots:
             _fill(
@@ -140,7 +147,9 @@ def _line(converted, base, match, progress):
     line = f"slots of {base} continue in keras.optimizers.{match.name}"
     if progress.steps is not None:
         line += f" after {progress.steps} steps"
-    if progress.betas:
+    if base == KERAS_ADAM:
+        assumed = ["epsilon is taken to be 1e-07"]
+    elif progress.betas:
         beta_1, beta_2 = progress.betas
         assumed = [f"its powers make the betas {beta_1:g} and {beta_2:g}"]
     else:
@@ -148,17 +157,20 @@ def _line(converted, base, match, progress):
     if base in ("Momentum", "RMSProp") and converted.options.momentum is None:
         default = 0.9 if base == "Momentum" else 0.0
         assumed.append(f"momentum is taken to be {default} (--momentum)")
-    if converted.options.learning_rate is None:
+    if converted.options.learning_rate is None and progress.rate is None:
         assumed.append("set its learning rate, which no checkpoint tells")
     return "; ".join([line, *assumed])
 
 
-def _optimizer(converted, match, slots, betas):
+def _optimizer(converted, match, slots, progress):
     import keras
 
     arguments = dict(match.arguments)
-    if betas:
-        arguments |= dict(zip(("beta_1", "beta_2"), betas, strict=True))
+    if progress.betas:
+        betas = zip(("beta_1", "beta_2"), progress.betas, strict=True)
+        arguments |= dict(betas)
+    if progress.rate is not None:
+        arguments["learning_rate"] = progress.rate
     options = converted.options
     if options.learning_rate is not None:
         arguments["learning_rate"] = options.learning_rate
@@ -217,7 +229,7 @@ def _of_read_out(converted, one):
     def arrays(of):
         given = converted.read_out_arrays(one, of)
         return {
-            variable.name: forms.Rows(lambda rows, array=array: array[rows])
+            variable.name: forms.rows_of(array)
             for variable, array in zip(layer.weights, given, strict=True)
         }
 
@@ -255,10 +267,12 @@ class _Progress:
     Attributes:
         steps: how many there were, or None.
         betas: Adam's, where they are not TensorFlow 1's defaults.
+        rate: the learning rate, which tf.keras saves, or None.
     """
 
     steps: int | None
     betas: tuple = ()
+    rate: float | None = None
 
 
 def steps_before(converted, base):
@@ -269,6 +283,8 @@ def steps_before(converted, base):
 
 def _progress(converted, base):
     """A `_Progress`, or a line that says why slots are left out."""
+    if base == KERAS_ADAM:
+        return _progress_of_keras(converted)
     names = ("beta1_power", "beta2_power")
     values = {
         last: float(converted.checkpoint.read(name))
@@ -291,6 +307,30 @@ def _progress(converted, base):
         f"{powers[0]:.4g} and {powers[1]:.4g}, which betas of 0.9 and 0.999 "
         "never give together"
     )
+
+
+def _progress_of_keras(converted):
+    """What tf.keras' Adam saves: all but epsilon."""
+    values = {
+        name.rsplit("/", 1)[-1]: converted.checkpoint.read(name)
+        for name in converted.inventory.counters
+        if re.search(r"(^|/)Adam(_\d+)?/\w+$", name)
+    }
+    wanted = {"iter", "beta_1", "beta_2", "decay", "learning_rate"}
+    if not wanted <= set(values):
+        missing = ", ".join(sorted(wanted - set(values)))
+        return f"slots of {KERAS_ADAM} are left out: {missing} is not saved"
+    if values["decay"]:
+        return (
+            f"slots of {KERAS_ADAM} are left out: its learning rate decays, "
+            "which Keras' Adam has no argument for"
+        )
+    # As they were written, 0.9: Keras rounds them to float32 again.
+    rate, *betas = (
+        float(str(values[name]))
+        for name in ("learning_rate", "beta_1", "beta_2")
+    )
+    return _Progress(int(values["iter"]), tuple(betas), rate)
 
 
 def _counts(powers):

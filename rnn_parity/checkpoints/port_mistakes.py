@@ -509,11 +509,12 @@ _STATES = (
 # --- Steps ---
 
 
-def _of_steps(one_way=False, **loop):
-    """Where there are several steps, perhaps in one direction only."""
+def _of_steps(one_way=False, fewest=2, **loop):
+    """Where there are so many steps, perhaps in one direction only."""
 
     def of_port(port):
-        if port.inputs.shape[1] < 2 or (one_way and len(port.ways) > 1):
+        few = port.inputs.shape[1] < fewest
+        if few or (one_way and len(port.ways) > 1):
             return None
         return port.changed(**loop)
 
@@ -552,7 +553,8 @@ _STEPS = (
             f"the {what} a step too {word}",
             f"step t of the {what} is step t in TensorFlow 1, too",
             (f"{what} in time",),
-            of_port=_of_steps(**{f"{what}_late": late}),
+            # Of a single step zeros are left, as of one that relu cuts off.
+            of_port=_of_steps(fewest=1, **{f"{what}_late": late}),
         )
         for what in ("inputs", "outputs")
         for word, late in (("late", 1), ("early", -1))

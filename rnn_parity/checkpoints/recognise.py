@@ -20,10 +20,12 @@ DENSE, OTHER = "dense", "other"
 _BY_LAYER = "two ways, layer by layer"
 _SHOWN = 8  # names in a line
 
+KERAS_ADAM = "Adam of tf.keras"  # Adam/kernel/m, not kernel/Adam
 # {what an optimizer calls itself in a slot's name: its slots, in order}
 OPTIMIZERS = {
     "Adagrad": ("accumulator",),
     "Adam": ("m", "v"),
+    KERAS_ADAM: ("m", "v"),
     "Momentum": ("momentum",),
     "RMSProp": ("rms", "momentum"),
     "Adadelta": ("accum", "accum_update"),
@@ -303,6 +305,7 @@ class _Recognition:
     def take_slots(self):
         """Slots and averages, told by a variable's whole name in theirs."""
         found, averages = {}, {}
+        of_keras = self.keras_adam()
         for name, shape in list(self.left.items()):
             owner, ending = self.owner(name, shape)
             if owner is None:
@@ -311,6 +314,12 @@ class _Recognition:
                 self.others[name] = "how a moving average corrects its start"
             elif _AVERAGE.search(ending):
                 averages[owner] = name
+            elif ending in ("m", "v") and name == (
+                f"{of_keras}/{owner}/{ending}"
+            ):
+                number = OPTIMIZERS[KERAS_ADAM].index(ending)
+                by_owner = found.setdefault(KERAS_ADAM, {})
+                by_owner.setdefault(owner, {})[number] = name
             else:
                 base = re.sub(r"_\d+$", "", ending)
                 found.setdefault(base, {}).setdefault(owner, {})[
@@ -319,6 +328,15 @@ class _Recognition:
             del self.left[name]
         averages |= self.only_averages()
         return self.name_slots(found), averages
+
+    def keras_adam(self):
+        """The scope of tf.keras' Adam, where there is one alone."""
+        scopes = [
+            name.removesuffix("/iter")
+            for name in self.left
+            if re.search(r"(^|/)Adam(_\d+)?/iter$", name)
+        ]
+        return scopes[0] if len(scopes) == 1 else None
 
     def owner(self, name, shape):
         """(the variable that `name` is a slot of, its ending)."""

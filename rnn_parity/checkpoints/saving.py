@@ -37,7 +37,7 @@ def save(converted, path, force=False):
     path = check(path, force)
     if path.name.endswith(".npz"):
         with files.atomic_write(path, "wb") as file:
-            np.savez(file, **arrays(converted))
+            _write_npz(file, arrays(converted))
         return
     size = _must_have_room(converted.model, path)
     with _temporary_beside(path) as temporary:
@@ -124,15 +124,22 @@ def _temporary_beside(path):
         raise UserError(f"cannot write {path}: {reason}") from None
 
 
+def _write_npz(file, arrays):
+    """What np.savez writes, without having all of it in memory."""
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays:
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
+
+
 def arrays(converted):
-    """{"layer/array": array} in Keras' layout, slots under "optimizer/"."""
-    found = {}
+    """Every ("layer/array", array) in Keras' layout, then the slots'."""
     for place in optimizers.places(converted):
         for name, variable in place.variables.items():
-            found[f"{place.name}/{name}"] = np.asarray(variable)
+            yield f"{place.name}/{name}", np.asarray(variable)
     optimizer = getattr(converted.model, "optimizer", None)
     if optimizer is None:
-        return found
+        return
     ((base, _),) = converted.inventory.slots.items()
     for slot, attribute in optimizers.MATCHES[base].slots.items():
         values = getattr(optimizer, attribute)
@@ -140,8 +147,7 @@ def arrays(converted):
             for name, variable in place.variables.items():
                 index = optimizer._get_variable_index(variable)
                 key = f"optimizer/{base}/{slot}/{place.name}/{name}"
-                found[key] = np.asarray(values[index])
-    return found
+                yield key, np.asarray(values[index])
 
 
 # --- Where everything came from ---

@@ -30,18 +30,24 @@ def fill_and_compare(converted):
     found = []
     total = _amount(converted)
     done = 0
+
+    def fill(scope, variable, array):
+        def advance(count):
+            nonlocal done
+            done += count
+            converted._progress(scope, min(1.0, done / total))
+
+        forms.assign(variable, array, advance)
+
     for stack in converted.inventory.stacks:
         reference = _Reference(converted, stack, random)
         for cell, arrays, numpy_cell in reference.cells():
-            converted._progress(cell.scope, done / total)
-            done += sum(array.size for array in arrays.values())
-            _fill(converted, cell, arrays)
+            _fill(converted, cell, arrays, fill)
             found.append(_cell(converted, cell, numpy_cell, random))
             del arrays, numpy_cell  # before the next are read
         found.append(reference.compare(found))
     for read_out in converted.inventory.read_outs:
-        converted._progress(read_out.name, done / total)
-        found.append(_read_out(converted, read_out, random))
+        found.append(_read_out(converted, read_out, random, fill))
     converted._progress("", 1.0)
     return found
 
@@ -57,12 +63,12 @@ def _size(shape):
     return int(np.prod(shape, dtype=np.int64))
 
 
-def _fill(converted, cell, arrays):
+def _fill(converted, cell, arrays, fill):
     options = converted.cell_options[cell.scope]
     keras_cell = converted._runners[cell.scope].keras_cell
     variables = forms.weights(keras_cell, cell, options)
     for name, array in forms.to_keras(cell, options, arrays).items():
-        forms.assign(variables[name], array)
+        fill(cell.scope, variables[name], array)
 
 
 def _agreement(name, form, values, references, shaken):
@@ -253,11 +259,11 @@ def _residual(numpy_cell):
     return tf1_cells.ResidualWrapper(numpy_cell)
 
 
-def _read_out(converted, read_out, random):
+def _read_out(converted, read_out, random, fill):
     arrays = converted.read_out_arrays(read_out)
     layer = converted.layers[read_out.name]
     for variable, array in zip(layer.weights, arrays, strict=True):
-        variable.assign(array)
+        fill(read_out.name, variable, forms.rows_of(array))
     kernel, *bias = arrays
     shape = (_ROWS, _STEPS, read_out.inputs)
     inputs = _draw(random, shape, kernel.dtype)

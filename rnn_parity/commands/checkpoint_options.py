@@ -1,10 +1,19 @@
 """What the commands on checkpoints take."""
 
 import functools
+import os
 
 import click
 
 from rnn_parity.errors import UserError
+
+
+def give_memory_back():
+    """TensorFlow does not keep what it no longer needs; before its import.
+
+    Its own allocator, of oneDNN, holds as much as ever was in use at once.
+    """
+    os.environ.setdefault("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "1")
 
 
 def _pairs(text, option):

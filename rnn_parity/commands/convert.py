@@ -37,6 +37,7 @@ def convert(checkpoint, out, force, **given):
       rnn-parity convert trained/ --out model.keras --forget-bias 0.5
       rnn-parity convert trained/ --out model.keras --averages --strict
     """
+    checkpoint_options.give_memory_back()
     from rnn_parity import progress
     from rnn_parity.checkpoints import saving
     from rnn_parity.checkpoints.convert import convert_checkpoint

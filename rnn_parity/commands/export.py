@@ -37,6 +37,7 @@ def export(model, out, like, force, **given):
       rnn-parity export model.keras --out back/model.ckpt
       rnn-parity export tuned.keras --out back/model.ckpt --like model.ckpt
     """
+    checkpoint_options.give_memory_back()
     from rnn_parity import progress
     from rnn_parity.checkpoints.export import export_checkpoint
 
