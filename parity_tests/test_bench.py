@@ -222,7 +222,7 @@ def test_a_strategy_that_computes_something_else_is_not_timed():
 # --- What it says of measurements ---
 
 
-def made_up():
+def made_up(without=()):
     """A document: times grow with T, tf2 fast and PyTorch share the grid."""
     series = [JOB.replace(steps=t) for t in (10, 100, 1000)]
     grid = jobs.grid((32,), (1, 64), (16, 256))
@@ -237,7 +237,9 @@ def made_up():
             "products, NumPy": base,
         }
         held[job] = {
-            name: _result(job, name, time) for name, time in times.items()
+            name: _result(job, name, time)
+            for name, time in times.items()
+            if name not in without
         }
     held[series[-1]]["TF1 static_rnn"] = {"missing": "builds for too long"}
     return results.Results(results.document("made up", {}, held)), series
@@ -281,6 +283,15 @@ def test_goals_are_read_off():
     assert "B=1 H=16 to PyTorch nn.LSTM (2.20)" in many.measured
     assert one.measured.startswith("0 of 4 cells")
     assert flat.holds
+
+
+@pytest.mark.parametrize(
+    "without", [["PyTorch nn.LSTM"], ["tf2 dynamic", "tf2 fast"]]
+)
+def test_goals_need_both_sides(without):
+    found, _ = made_up(without)
+    assert not any("a call" in goal.aim for goal in verdict.goals(found))
+    assert "Growth with T" in tables.markdown(found)
 
 
 def test_the_verdict_names_the_best_and_its_measurement():

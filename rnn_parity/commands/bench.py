@@ -100,9 +100,10 @@ def bench(preset, device, folder, names, compare, **sizes):
     folder = _folder(folder)
     about = contest.probe(device)
     made = _measure(preset, jobs, every, about)
+    paths = _write(made, folder) if folder else []
     _show(made)
-    if folder:
-        _write(made, folder)
+    for path in paths:
+        click.echo(f"wrote {path}")
     return options.OK
 
 
@@ -224,6 +225,4 @@ def _write(made, folder):
     results.write(paths[0], made)
     with files.atomic_write(paths[1]) as file:
         file.write(tables.markdown(asked))
-    paths += plots.write(asked, folder, NAME)
-    for path in paths:
-        click.echo(f"wrote {path}")
+    return paths + plots.write(asked, folder, NAME)
