@@ -1,7 +1,7 @@
 """What each step towards a fast TensorFlow 2 session is worth.
 
     python -m benchmarks.modes
-    python -m benchmarks.modes --sections s1 --rounds 3
+    python -m benchmarks.modes --sections s1 --rounds 3 --json FILE
 
 The obvious port first: eager, then one tf.function call a step, one for a
 whole epoch, the same compiled by XLA, and that on one thread. TensorFlow 1's
@@ -13,7 +13,6 @@ the machine hits all alike. The first turn is not counted.
 import contextlib
 import importlib
 import json
-import pathlib
 import statistics
 import subprocess
 import sys
@@ -23,9 +22,9 @@ import click
 
 from rnn_parity import sections as registry
 from rnn_parity.config import Config
+from rnn_parity.errors import UserError
 
 WAYS = ("TF1 session", "eager", "step", "epoch", "xla", "xla, one thread")
-RESULTS = pathlib.Path(__file__).parent / "results" / "modes.json"
 _EAGER_STEPS = 20  # an epoch of them would take a minute
 
 
@@ -100,20 +99,36 @@ def _summary(times):
 
 
 @click.command()
-@click.option("--sections", "keys", default="s1,s4", show_default=True)
-@click.option("--rounds", default=7, show_default=True)
+@click.option(
+    "--sections", default="s1,s4", metavar="KEYS", show_default=True
+)
+@click.option(
+    "--rounds", default=7, type=click.IntRange(min=1), show_default=True
+)
+@click.option("--json", "path", type=click.Path(), help="Also write to FILE.")
 @click.option("--way", hidden=True)
-def main(keys, rounds, way):
-    """Time the ways to run a section; write benchmarks/results/modes.json."""
+def main(sections, rounds, path, way):
+    """Time the ways to run a section."""
+    keys = [registry.find(key).key for key in sections.split(",")]
     if way:
-        run_way(way, keys)
+        run_way(way, keys[0])
         return
-    results = {key: hold(key, rounds) for key in keys.split(",")}
+    from rnn_parity import files
+
+    if path:
+        files.must_be_writable(path)
+    results = {key: hold(key, rounds) for key in keys}
     for key, row in results.items():
         for name, result in row.items():
             click.echo(f"{key} {name:16} {result['us']:10.1f} us a step")
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    if path:
+        with files.atomic_write(path) as file:
+            json.dump(results, file, indent=1)
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main(standalone_mode=False)
+    except (UserError, click.ClickException) as error:
+        print(f"benchmarks.modes: error: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -6,6 +6,8 @@ import pathlib
 import pytest
 from conftest import run_python
 
+from rnn_parity.training import session
+
 ROOT = pathlib.Path(__file__).parent.parent
 SCRIPT = ("-m", "benchmarks.training_step")
 
@@ -30,6 +32,21 @@ def test_contestants_prove_themselves_and_take_turns(tmp_path):
         assert result.get("error", 0) < 1e-4, name
 
 
+def test_every_way_to_run_a_section_is_timed(tmp_path):
+    path = tmp_path / "modes.json"
+    done = run_python(
+        *("-m", "benchmarks.modes", "--sections", "s1", "--rounds", "1"),
+        *("--json", path),
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stderr
+    times = json.loads(path.read_text())["s1"]
+    assert set(times) == {*session.MODES, "TF1 session", "xla, one thread"}
+    for name, result in times.items():
+        assert result["us"] > 0
+        assert f"s1 {name} " in done.stdout
+
+
 def test_a_contestant_that_computes_something_else_is_not_timed(tmp_path):
     """A tf2 that trains at another rate."""
     before = (
@@ -47,6 +64,7 @@ def test_a_contestant_that_computes_something_else_is_not_timed(tmp_path):
     assert error > 1e-4
 
 
+@pytest.mark.parametrize("script", ["training_step", "modes"])
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -55,8 +73,8 @@ def test_a_contestant_that_computes_something_else_is_not_timed(tmp_path):
         (("--rounds", "0"), "0 is not in the range"),
     ],
 )
-def test_a_mistake_is_one_line(arguments, message):
-    done = run_python(*SCRIPT, *arguments, cwd=ROOT)
+def test_a_mistake_is_one_line(script, arguments, message):
+    done = run_python("-m", f"benchmarks.{script}", *arguments, cwd=ROOT)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert message in done.stderr

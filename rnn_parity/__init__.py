@@ -26,7 +26,9 @@ __all__ = [
 def convert_checkpoint(path, **options):
     """Keras 3 layers and a model from a TensorFlow 1 checkpoint.
 
-    See `rnn_parity.checkpoints.convert.convert_checkpoint`.
+    See `rnn_parity.checkpoints.convert.convert_checkpoint`. The command sets
+    TF_ONEDNN_USE_SYSTEM_ALLOCATOR=1 to hold little more than the model and
+    its largest tensor twice; a program sets it before TensorFlow is imported.
     """
     from rnn_parity.checkpoints import convert
 

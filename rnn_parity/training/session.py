@@ -272,7 +272,8 @@ class Session:
             implementation=self.implementation,
             config=self.config,
             seed=self.seed,
-            mode=self.mode,
+            # Whoever goes on alone need not go on step by step.
+            mode=self.mode if self.strategy is None else None,
             unrolling=self.unrolling,
             epoch=self.epoch,
             batch=self.batch,
