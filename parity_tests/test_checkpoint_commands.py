@@ -492,7 +492,8 @@ def test_memory_stays_within_twice_the_largest_tensor(of_sizes, ending):
             peak(command, of_sizes / name / given, of_sizes / name / out)
             for name in ("small", "large")
         )
-        assert (large - small - largest) / largest < 2.1
+        # Measured: 1.2; what Keras draws when it loads would add 0.8.
+        assert (large - small - largest) / largest < 1.6, command
 
 
 def peak(command, given, out):

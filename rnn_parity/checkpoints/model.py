@@ -146,6 +146,26 @@ def _layer(converted, cell, go_backwards=False):
     return layer
 
 
+@contextlib.contextmanager
+def nothing_drawn():
+    """Layers made within start untouched: their weights are about to come."""
+    import keras
+
+    kinds = keras.initializers.VarianceScaling, keras.initializers.Orthogonal
+    kept = [kind.__call__ for kind in kinds]
+
+    def untouched(_self, shape, dtype=None):
+        return _untouched(shape, dtype)
+
+    for kind in kinds:
+        kind.__call__ = untouched
+    try:
+        yield
+    finally:
+        for kind, call in zip(kinds, kept, strict=True):
+            kind.__call__ = call
+
+
 def _untouched(shape, dtype=None):
     """An initializer: zeros, which take no memory until they are filled."""
     return forms.tensor(forms.zeros(tuple(shape), dtype))
