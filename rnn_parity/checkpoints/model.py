@@ -91,7 +91,7 @@ def _read_out(converted, read_out):
         dtype=converted.checkpoint.dtypes[converted.source(read_out.kernel)],
         name=encode(read_out.name),
     )
-    with _cheap_initializers(layer):
+    with nothing_drawn():
         layer.build((None, read_out.inputs))
     converted.layers[read_out.name] = layer
     return layer
@@ -141,21 +141,22 @@ def _layer(converted, cell, go_backwards=False):
         encode(cell.scope),
         go_backwards,
     )
-    with _cheap_initializers(*_inner_cells(layer)):
+    with nothing_drawn():
         layer.build((None, None, cell.sizes.inputs))
     return layer
 
 
 @contextlib.contextmanager
 def nothing_drawn():
-    """Layers made within start untouched: their weights are about to come."""
-    import keras
+    """Layers made within begin with zeros that take no memory.
 
+    Their weights are about to come, and `Orthogonal` takes minutes at H=4096.
+    """
     kinds = keras.initializers.VarianceScaling, keras.initializers.Orthogonal
     kept = [kind.__call__ for kind in kinds]
 
     def untouched(_self, shape, dtype=None):
-        return _untouched(shape, dtype)
+        return forms.tensor(forms.zeros(tuple(shape), dtype))
 
     for kind in kinds:
         kind.__call__ = untouched
@@ -164,28 +165,6 @@ def nothing_drawn():
     finally:
         for kind, call in zip(kinds, kept, strict=True):
             kind.__call__ = call
-
-
-def _untouched(shape, dtype=None):
-    """An initializer: zeros, which take no memory until they are filled."""
-    return forms.tensor(forms.zeros(tuple(shape), dtype))
-
-
-@contextlib.contextmanager
-def _cheap_initializers(*cells):
-    """Untouched to begin with: orthogonal takes minutes at H=4096."""
-    names = ("kernel_initializer", "recurrent_initializer")
-    kept = [
-        (cell, name, getattr(cell, name))
-        for cell in cells
-        for name in names
-        if hasattr(cell, name)
-    ]
-    for cell, name, _ in kept:
-        setattr(cell, name, _untouched)
-    yield
-    for cell, name, initializer in kept:
-        setattr(cell, name, initializer)
 
 
 def _add(converted, cell, layer, keras_cell=None):
@@ -221,7 +200,7 @@ def _two_ways(converted, name, forward, backward, x):
             layers[0], backward_layer=layers[1], name=encode(name)
         )
         # It has made the forward layer anew.
-        with _cheap_initializers(*_inner_cells(both.forward_layer)):
+        with nothing_drawn():
             y = both(x)[0]
         layers = [both.forward_layer, both.backward_layer]
         converted.layers[name] = both
@@ -279,7 +258,7 @@ def _direction(converted, name, cells, way):
         dtype=dtype,
         name=encode(f"{name}/{way}"),
     )
-    with _cheap_initializers(*_inner_cells(layer)):
+    with nothing_drawn():
         layer.build((None, None, cells[0].sizes.inputs))
     return layer
 
