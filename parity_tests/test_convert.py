@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_recognise import gru
 
 import recorded
 import rnn_parity
@@ -770,16 +771,6 @@ def random_npz(path, shapes, seed=3):
     return arrays
 
 
-def gru_arrays(scope, inputs, units):
-    rows = inputs + units
-    return {
-        f"{scope}/gates/kernel": (rows, 2 * units),
-        f"{scope}/gates/bias": (2 * units,),
-        f"{scope}/candidate/kernel": (rows, units),
-        f"{scope}/candidate/bias": (units,),
-    }
-
-
 def as_gru(arrays, scope):
     return tf1_cells.GRUCell(
         **{
@@ -798,8 +789,8 @@ RESIDUAL = "bidirectional_rnn/{}/multi_rnn_cell/cell_{}/gru_cell"
 def test_residuals_of_two_directions_are_kept(tmp_path):
     shapes = {}
     for way in ("fw", "bw"):
-        shapes |= gru_arrays(RESIDUAL.format(way, 0), 3, 5)
-        shapes |= gru_arrays(RESIDUAL.format(way, 1), 5, 5)
+        shapes |= gru(RESIDUAL.format(way, 0), 3, 5)
+        shapes |= gru(RESIDUAL.format(way, 1), 5, 5)
     arrays = random_npz(tmp_path / "two.npz", shapes)
     found = rnn_parity.convert_checkpoint(tmp_path / "two.npz", residual=True)
     random = np.random.default_rng(4)
@@ -833,7 +824,7 @@ def test_residuals_of_two_directions_are_kept(tmp_path):
 def test_a_saved_residual_loads_and_goes_back(tmp_path):
     shapes = {}
     for way in ("fw", "bw"):
-        shapes |= gru_arrays(f"bidirectional_rnn/{way}/gru_cell", 4, 4)
+        shapes |= gru(f"bidirectional_rnn/{way}/gru_cell", 4, 4)
     arrays = random_npz(tmp_path / "one.npz", shapes)
     found = rnn_parity.convert_checkpoint(tmp_path / "one.npz", residual=True)
     found.save(tmp_path / "one.keras")

@@ -31,6 +31,44 @@ class Arrays(keras.Layer):
             shape=shape, initializer=initializer, name=name
         )
 
+    def get_initial_state(self, batch_size=None):
+        """A state of zeros, to start from."""
+        sizes = self.state_size
+        if isinstance(sizes, int):
+            sizes = [sizes]
+        return [
+            ops.zeros((batch_size, size), self.compute_dtype)
+            for size in sizes
+        ]
+
+
+class Wrapper(Arrays):
+    """What all cells around one other share.
+
+    Args:
+        cell: a Keras cell.
+    """
+
+    def __init__(self, cell, **arguments):
+        super().__init__(**arguments)
+        self.cell = cell
+
+    def build_cell(self, shape):
+        """For inputs of that shape, [..., I], unless a loaded one is."""
+        if not self.cell.built:
+            self.cell.build(shape)
+
+    def get_config(self):
+        return super().get_config() | {
+            "cell": keras.saving.serialize_keras_object(self.cell)
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        """The way back from `get_config`."""
+        cell = keras.saving.deserialize_keras_object(config.pop("cell"))
+        return cls(cell, **config)
+
 
 class TF1Cell(Arrays):
     """What all cells share.
@@ -57,19 +95,9 @@ class TF1Cell(Arrays):
             "activation": keras.activations.serialize(self.activation),
         }
 
-    def get_initial_state(self, batch_size=None):
-        """A state of zeros, to start from."""
-        sizes = self.state_size
-        if isinstance(sizes, int):
-            sizes = [sizes]
-        return [
-            ops.zeros((batch_size, size), self.compute_dtype)
-            for size in sizes
-        ]
-
 
 @_register
-class ResidualCell(keras.Layer):
+class ResidualCell(Wrapper):
     """A cell whose outputs have its inputs added: `tf.nn.rnn_cell`'s
     `ResidualWrapper`.
 
@@ -81,14 +109,12 @@ class ResidualCell(keras.Layer):
     """
 
     def __init__(self, cell, **arguments):
-        super().__init__(**arguments)
-        self.cell = cell
+        super().__init__(cell, **arguments)
         self.state_size = cell.state_size
         self.output_size = cell.output_size
 
     def build(self, input_shape):
-        if not self.cell.built:  # a loaded one is
-            self.cell.build(input_shape)
+        self.build_cell(input_shape)
 
     def call(self, inputs, states, training=None):
         outputs, states = self.cell(inputs, states, training=training)
@@ -97,17 +123,6 @@ class ResidualCell(keras.Layer):
     def get_initial_state(self, batch_size=None):
         """A state of zeros, to start from."""
         return self.cell.get_initial_state(batch_size)
-
-    def get_config(self):
-        return super().get_config() | {
-            "cell": keras.saving.serialize_keras_object(self.cell)
-        }
-
-    @classmethod
-    def from_config(cls, config):
-        """The way back from `get_config`."""
-        cell = keras.saving.deserialize_keras_object(config.pop("cell"))
-        return cls(cell, **config)
 
 
 def _linear(inputs, state, kernel, bias):
@@ -430,7 +445,7 @@ class NASCell(TF1Cell):
 
 
 @_register
-class AttentionCellWrapper(Arrays):
+class AttentionCellWrapper(Wrapper):
     """A cell that looks back on its own last outputs.
 
     The equations are in `numpy_ref.tf1_attention_cells`. States are those of
@@ -455,8 +470,8 @@ class AttentionCellWrapper(Arrays):
         input_size=None,
         **arguments,
     ):
-        super().__init__(**arguments)
-        self.cell, self.attn_length = cell, attn_length
+        super().__init__(cell, **arguments)
+        self.attn_length = attn_length
         self.attn_size = attn_size or cell.output_size
         self.attn_vec_size = attn_vec_size or self.attn_size
         self.input_size = input_size
@@ -482,8 +497,7 @@ class AttentionCellWrapper(Arrays):
         for name, shape in shapes.items():
             drawn = "zeros" if name.endswith("bias") else "glorot_uniform"
             setattr(self, name, self.array(name, shape, drawn))
-        if not self.cell.built:  # a loaded one is
-            self.cell.build((*input_shape[:-1], inside))
+        self.build_cell((*input_shape[:-1], inside))
 
     def call(self, inputs, states, training=None):
         *states, attention, past = states
@@ -503,27 +517,13 @@ class AttentionCellWrapper(Arrays):
         past = ops.reshape(past, (-1, self.state_size[-1]))
         return output, [*states, attention, past]
 
-    def get_initial_state(self, batch_size=None):
-        """A state of zeros, to start from."""
-        return [
-            ops.zeros((batch_size, size), self.compute_dtype)
-            for size in self.state_size
-        ]
-
     def get_config(self):
         return super().get_config() | {
-            "cell": keras.saving.serialize_keras_object(self.cell),
             "attn_length": self.attn_length,
             "attn_size": self.attn_size,
             "attn_vec_size": self.attn_vec_size,
             "input_size": self.input_size,
         }
-
-    @classmethod
-    def from_config(cls, config):
-        """The way back from `get_config`."""
-        cell = keras.saving.deserialize_keras_object(config.pop("cell"))
-        return cls(cell, **config)
 
 
 @_register
@@ -680,7 +680,7 @@ class TimeFreqLSTMCell(TF1Cell):
 
 
 @_register
-class AttentionWrapper(Arrays):
+class AttentionWrapper(Wrapper):
     """A cell that reads a memory as it goes.
 
     The equations are in `numpy_ref.tf1_attention_cells`. States are those of
@@ -714,8 +714,8 @@ class AttentionWrapper(Arrays):
         output_attention=True,
         **arguments,
     ):
-        super().__init__(**arguments)
-        self.cell, self.memory_shape = cell, tuple(memory_shape)
+        super().__init__(cell, **arguments)
+        self.memory_shape = tuple(memory_shape)
         self.attention, self.scale = attention, scale
         self.attention_units = attention_units or cell.output_size
         self.attention_layer_size = attention_layer_size
@@ -745,9 +745,8 @@ class AttentionWrapper(Arrays):
         if self.attention_layer_size:
             shape = (wide + size, self.attention_layer_size)
             self.attention_kernel = self.array("attention_kernel", shape)
-        if not self.cell.built:  # a loaded one is
-            inside = input_shape[-1] + self.attention_size
-            self.cell.build((*input_shape[:-1], inside))
+        inside = input_shape[-1] + self.attention_size
+        self.build_cell((*input_shape[:-1], inside))
 
     def call(self, inputs, states, training=None):
         *states, attention, _, memory, valid = states
@@ -804,7 +803,6 @@ class AttentionWrapper(Arrays):
 
     def get_config(self):
         return super().get_config() | {
-            "cell": keras.saving.serialize_keras_object(self.cell),
             "memory_shape": self.memory_shape,
             "attention": self.attention,
             "attention_units": self.attention_units,
@@ -812,12 +810,6 @@ class AttentionWrapper(Arrays):
             "scale": self.scale,
             "output_attention": self.output_attention,
         }
-
-    @classmethod
-    def from_config(cls, config):
-        """The way back from `get_config`."""
-        cell = keras.saving.deserialize_keras_object(config.pop("cell"))
-        return cls(cell, **config)
 
 
 @_register
@@ -868,13 +860,6 @@ class GridRNNCell(Arrays):
                 inside, [seen[-1], *kept[place][1:]], training=training
             )
         return outputs[0], [array for of_cell in new for array in of_cell]
-
-    def get_initial_state(self, batch_size=None):
-        """A state of zeros, to start from."""
-        return [
-            ops.zeros((batch_size, size), self.compute_dtype)
-            for size in self.state_size
-        ]
 
     def get_config(self):
         cells = map(keras.saving.serialize_keras_object, self.cells)

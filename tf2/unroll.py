@@ -24,7 +24,9 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-_LITTLE = 200  # numbers in a batch of states, [B, H]
+# Numbers in a batch of states [B, H] below which it is quicker to compute a
+# step once more than to write what its derivative needs.
+_LITTLE = 200
 
 
 class Split(NamedTuple):
@@ -192,7 +194,7 @@ def _run_split(split, series, flat, unroll):
     by_hand = split.derivative is not None and not _little(flat[0].shape)
     if not by_hand:
         split = _differentiated(split)
-    # One array is quicker to write little to, several to write much to.
+    # Little is written sooner to one array, much sooner to several.
     written = _Written(together=not by_hand)
 
     def step(items, state):
