@@ -129,10 +129,12 @@ def test_every_factor_equals_keras_rnn(name, lengths):
 @pytest.mark.parametrize("factor", ["dynamic", 3])
 def test_xla_gives_the_same(name, factor):
     cell, inputs, state = make(name, "float32")
+    lengths = [T, 2, 0]
     run = functools.partial(
-        unroll, cell, unroll=factor, sequence_length=[T, 2, 0]
+        unroll, cell, unroll=factor, sequence_length=lengths
     )
-    wanted = everything(run, cell, inputs, state)
+    rnn = keras_rnn(cell, "float32", lengths)
+    wanted = everything(rnn, cell, inputs, state)
     compiled = tf.function(
         functools.partial(everything, run, cell), jit_compile=True
     )
