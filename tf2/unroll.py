@@ -191,6 +191,7 @@ def _run_split(split, series, flat, unroll):
     inputs, *valid = series
     first_kept = 1 + len(valid) + len(flat)  # after d_output, valid, state
     kernel = tf.convert_to_tensor(split.recurrent_kernel)
+    transposed = tf.transpose(kernel)  # once, not at every step back
     by_hand = split.derivative is not None and not _little(flat[0].shape)
     if not by_hand:
         split = _differentiated(split)
@@ -212,7 +213,7 @@ def _run_split(split, series, flat, unroll):
             items[first_kept:], state, d_output, d_new_state
         )
         d_z, d_state = _held(valid, d_z, d_state, d_new_state)
-        d_state[0] += tf.matmul(d_z, kernel, transpose_b=True)
+        d_state[0] += tf.matmul(d_z, transposed)
         return [d_z], d_state
 
     @tf.custom_gradient
