@@ -98,13 +98,17 @@ def test_flops_are_those_of_the_products():
 
 
 @pytest.mark.parametrize(
-    ("loop", "xla"), [("static", False), ("dynamic", True), (2, False)]
+    ("loop", "xla", "parts"),
+    [("static", False, 1), ("dynamic", True, 2), (2, False, 3)],
 )
-def test_more_steps_a_call_are_the_same_steps(loop, xla):
-    job = STACK
+def test_more_steps_a_call_are_the_same_steps(loop, xla, parts):
+    job = STACK.replace(batch=5)
     data = reference.data_for(job)
-    once = tf2_function.build(job, data, loop, xla)
-    many = tf2_function.build_many(job, data, loop, True)
+    once = tf2_function.Unrolled(job, data, loop, xla)
+    if parts == 1:
+        many = tf2_function.ManySteps(job, data, loop, True)
+    else:
+        many = tf2_function.ManyStepsInParts(job, data, loop, parts)
     for contestant in (once, many):
         contestant.prepare("train")
     for _ in range(3):
@@ -114,6 +118,17 @@ def test_more_steps_a_call_are_the_same_steps(loop, xla):
     for one, other in zip(once.weights(), many.weights(), strict=True):
         for a, b in zip(one, other, strict=True):
             np.testing.assert_allclose(a, b, rtol=0, atol=1e-12)
+
+
+def test_a_batch_is_in_parts_where_there_is_work(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(4)))
+    assert JOB.parts() == 1
+    assert jobs.Job(steps=32, batch=16, width=64).parts() == 3
+    assert jobs.LANDMARK.parts() == 4  # no more than cores
+    assert jobs.LANDMARK.replace(batch=3).parts() == 3  # nor than rows
+    assert jobs.LANDMARK.replace(device="gpu").parts() == 1
+    stack = jobs.Job(steps=32, batch=16, width=16, layers=8)
+    assert stack.replace(layers=1).parts() == 1 < stack.parts()
 
 
 # --- A run, as a process ---

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 
+from rnn_parity import devices
 from rnn_parity.errors import UserError
 
 DTYPES = ("float32", "float64")
@@ -43,6 +44,14 @@ class Job:
 
     def replace(self, **changes):
         return dataclasses.replace(self, **changes)
+
+    def parts(self):
+        """In how many parts the batch is computed where that is chosen."""
+        if self.device == "gpu":
+            return 1
+        return devices.worthwhile_parts(
+            self.steps, self.batch, self.width, self.layers
+        )
 
     def flops(self, kind):
         """Of the matrix products alone: 2 for a multiplication and sum.
@@ -145,6 +154,7 @@ PRESETS = {
             "tf2 dynamic",
             "tf2 dynamic, XLA",
             "tf2 partial(4), XLA",
+            "tf2 in parts, XLA",
             "tf2 fast",
             "Keras LSTM",
             "Keras LSTM, XLA",

@@ -9,10 +9,10 @@ import dataclasses
 import datetime
 import json
 import math
-import os
 import platform
 import statistics
 
+from rnn_parity import devices
 from rnn_parity.bench.jobs import Job
 from rnn_parity.bench.strategies import STRATEGIES
 from rnn_parity.errors import UserError
@@ -163,9 +163,7 @@ def machine_info(about):
         "system": platform.system(),
         "machine": platform.machine(),
         "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
+        "cores": devices.cores(),
         "cpu": {"brand_raw": _processor()},
         "gpu": about.get("device_name", ""),
         "python_implementation": platform.python_implementation(),

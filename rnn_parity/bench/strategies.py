@@ -20,7 +20,9 @@ class Strategy:
         loop: "static" where the graph grows with T.
         xla: whether XLA compiles it.
         gpu_only: whether it needs a GPU.
-        one_thread: whether small products run on one thread.
+        cpu_only: whether a GPU has no use for it.
+        threads: "" as TensorFlow has it, "parts" if every part of a batch
+            has one, "chosen" if one or parts where that is quicker.
     """
 
     name: str
@@ -32,7 +34,8 @@ class Strategy:
     loop: str = "dynamic"
     xla: bool = False
     gpu_only: bool = False
-    one_thread: bool = False
+    threads: str = ""
+    cpu_only: bool = False
 
     def build(self, job, data):
         module = importlib.import_module(
@@ -44,6 +47,8 @@ class Strategy:
         """Why the job is not for this strategy, or None."""
         if self.gpu_only and job.device != "gpu":
             return "needs a GPU"
+        if self.cpu_only and job.device == "gpu":
+            return "shares out the CPU's cores"
         on_gpu = self.module != "products" or self.library == "tensorflow"
         if job.device == "gpu" and not on_gpu:
             return "runs on the CPU"
@@ -67,16 +72,14 @@ def _session(loop):
     )
 
 
-def _unrolled(loop, xla, name=None, maker="build", **more):
+def _unrolled(loop, xla):
     called = loop if isinstance(loop, str) else f"partial({loop})"
     return Strategy(
-        name or f"tf2 {called}{', XLA' if xla else ''}",
+        f"tf2 {called}{', XLA' if xla else ''}",
         "tf2_function",
-        maker,
         options={"loop": loop, "xla": xla},
         loop=loop if isinstance(loop, str) else "partial",
         xla=xla,
-        **more,
     )
 
 
@@ -104,7 +107,7 @@ def _products(library, name):
 
 PARTIAL = 4
 # What many steps a call give where a call costs more than a step: this
-# project's fastest, as `rnn-parity run` trains, and JAX done alike.
+# project's fastest, in parts where they pay, and JAX done alike.
 FAST = "tf2 fast"
 JAX_MANY = "JAX scan, fast"
 LIMITS = {
@@ -124,7 +127,23 @@ STRATEGIES = {
         _unrolled("static", True),
         _unrolled("dynamic", True),
         _unrolled(PARTIAL, True),
-        _unrolled("dynamic", True, FAST, "build_many", one_thread=True),
+        Strategy(
+            "tf2 in parts, XLA",
+            "tf2_function",
+            "build_parts",
+            options={"loop": "dynamic"},
+            xla=True,
+            cpu_only=True,
+            threads="parts",
+        ),
+        Strategy(
+            FAST,
+            "tf2_function",
+            "build_many",
+            options={"loop": "dynamic"},
+            xla=True,
+            threads="chosen",
+        ),
         _layer("Keras LSTM"),
         _layer("Keras LSTM, XLA", xla=True),
         _layer("Keras LSTM, cuDNN", use_cudnn=True, gpu_only=True),

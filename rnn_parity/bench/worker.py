@@ -36,8 +36,8 @@ def serve(connection, strategy, job, data):
 
 class _Worker:
     def __init__(self, strategy, job, data):
-        if strategy.one_thread:
-            _one_thread_if_small(job)
+        if strategy.threads and job.device == "cpu":
+            _choose_threads(strategy, job)
         _import(strategy, job)
         forget_peak()
         self.started_at = memory("VmRSS")
@@ -95,10 +95,13 @@ class _Worker:
         return {"started_at": self.started_at, "peak": memory("VmHWM")}
 
 
-def _one_thread_if_small(job):
+def _choose_threads(strategy, job):
+    """One for each part, or for a batch in one piece if that is small."""
     from rnn_parity import devices
 
-    if devices.is_small(job.batch, job.width) and job.device == "cpu":
+    if strategy.threads == "parts" or job.parts() > 1:
+        os.environ.setdefault(*devices.XLA_ON_ONE_THREAD)
+    elif devices.is_small(job.batch, job.width):
         from rnn_parity.quiet import tf
 
         os.environ.setdefault(*devices.XLA_ON_ONE_THREAD)

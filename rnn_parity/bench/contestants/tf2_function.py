@@ -2,15 +2,22 @@
 
 import functools
 
-from rnn_parity import layouts
+from rnn_parity import devices, layouts
 
 
 def build(job, data, loop, xla):
     return Unrolled(job, data, loop, xla)
 
 
-def build_many(job, data, loop, xla):
-    return ManySteps(job, data, loop, xla)
+def build_parts(job, data, loop):
+    return InParts(job, data, loop, devices.cores())
+
+
+def build_many(job, data, loop):
+    parts = job.parts()
+    if parts == 1:
+        return ManySteps(job, data, loop, True)
+    return ManyStepsInParts(job, data, loop, parts)
 
 
 def build_layer(job, data, xla, use_cudnn="auto"):
@@ -28,7 +35,7 @@ class _Functions:
         from rnn_parity.quiet import tf
 
         self.tf, self.keras = tf, keras
-        self.job, self.data = job, data
+        self.job, self.data, self.xla = job, data, xla
         device = "GPU:0" if job.device == "gpu" else "CPU:0"
         with tf.device(device):
             self.x = tf.constant(data.x)
@@ -52,16 +59,25 @@ class _Functions:
         layers = [self.tf.unstack(layer) for layer in self.tf.unstack(state)]
         return [[h, c] for c, h in layers]
 
+    def forward(self, x, state):
+        return self.outputs_of(x, self._states(state))
+
     def train_step(self, x, target, state):
+        total_loss, *gradients = self.gradients_of(
+            x, target, self._states(state)
+        )
+        for variable, gradient in zip(self.variables, gradients, strict=True):
+            variable.value.assign_sub(self.data.learning_rate * gradient)
+        return total_loss
+
+    def gradients_of(self, x, target, states):
+        """[what these rows add to the loss, and to each gradient]"""
         tf = self.tf
         with tf.GradientTape() as tape:
-            error = self.forward(x, state) - target
-            total_loss = tf.reduce_mean(tf.square(error))
+            error = self.outputs_of(x, states) - target
+            total_loss = tf.reduce_sum(tf.square(error)) / self.data.x.size
         variables = [v.value for v in self.variables]
-        gradients = tape.gradient(total_loss, variables)
-        for variable, gradient in zip(variables, gradients, strict=True):
-            variable.assign_sub(self.data.learning_rate * gradient)
-        return total_loss
+        return [total_loss, *tape.gradient(total_loss, variables)]
 
     def prepare(self, kind):
         function, arguments = self.functions[kind]
@@ -123,21 +139,38 @@ class Unrolled(_Functions):
         self.variables = [v for cell in cells for v in cell.weights]
         self._set_weights()
 
-    def forward(self, x, state):
+    def outputs_of(self, x, states):
         from tf2.unroll import unroll
 
-        outputs, _ = unroll(self.cell, x, self._states(state), self.loop)
-        return outputs
+        return unroll(self.cell, x, states, self.loop)[0]
 
 
-class ManySteps(Unrolled):
+class InParts(Unrolled):
+    """The batch in parts, each compiled by XLA and on a core of its own."""
+
+    def __init__(self, job, data, loop, parts):
+        from tf2.parts import in_parts
+
+        self.parts_outputs = in_parts(super().outputs_of, parts)
+        self.parts_gradients = in_parts(super().gradients_of, parts)
+        super().__init__(job, data, loop, xla=False)
+
+    def forward(self, x, state):
+        return self.tf.concat(self.parts_outputs(x, self._states(state)), 0)
+
+    def gradients_of(self, x, target, states):
+        parts = self.parts_gradients(x, target, states)
+        return [self.tf.add_n(each) for each in zip(*parts, strict=True)]
+
+
+class _ManySteps:
     """Any number of training steps in one call, as an epoch has them."""
 
     def __init__(self, *arguments):
         super().__init__(*arguments)
         sources = self.functions["train"][1]
         train = self.tf.function(
-            self.train_steps, jit_compile=True, autograph=False
+            self.train_steps, jit_compile=self.xla, autograph=False
         )
         self.one = self.tf.constant(1)
         self.functions["train"] = (train, [*sources, self.one])
@@ -156,6 +189,14 @@ class ManySteps(Unrolled):
         self.last = function(*sources[:-1], self.tf.constant(count))
         if self.job.device == "gpu":
             self.tf.test.experimental.sync_devices()
+
+
+class ManySteps(_ManySteps, Unrolled):
+    pass
+
+
+class ManyStepsInParts(_ManySteps, InParts):
+    pass
 
 
 class Layers(_Functions):
@@ -181,8 +222,7 @@ class Layers(_Functions):
         self.variables = [v for v in self.variables if v.trainable]
         self._set_weights()
 
-    def forward(self, x, state):
-        states = self._states(state)
+    def outputs_of(self, x, states):
         for layer, layer_state in zip(self.layers, states, strict=True):
             x = layer(x, initial_state=layer_state)
         return x
