@@ -6,12 +6,14 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import run_python
 
 from rnn_parity.bench import (
+    contest,
     growth,
     jobs,
     plots,
@@ -411,6 +413,62 @@ def test_ctrl_c_of_a_terminal_is_one_line(when):
     lines = [line for line in said.splitlines() if line]
     assert lines[-1] == "rnn-parity: interrupted"
     assert all(line.startswith("timing ") for line in lines[:-1]), said
+
+
+ON_LINUX = pytest.mark.skipif(
+    sys.platform != "linux", reason="elsewhere workers do not sleep"
+)
+
+
+def _stat(pid):
+    """(state, process group), or None where there is no such process."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1]
+    except OSError:
+        return None
+    state, _, group, *_ = fields.split()
+    return state, int(group)
+
+
+def _states(group):
+    """Of all processes of a group; those that nobody waits for are gone."""
+    pids = [int(path.name) for path in Path("/proc").glob("[0-9]*")]
+    found = filter(None, map(_stat, pids))
+    return [state for state, of in found if of == group and state != "Z"]
+
+
+@ON_LINUX
+def test_workers_sleep_but_for_their_turn():
+    """A library whose threads wait in a loop would slow the next one."""
+    strategy = strategies.STRATEGIES["products, NumPy"]
+    data = reference.data_for(JOB)
+    with contest.Contestant(strategy, JOB, data) as contestant:
+        for _ in range(3):
+            assert contestant.ask("train", 2) > 0
+            time.sleep(0.1)
+            assert _stat(contestant.process.pid)[0] == "T"
+        assert contestant.result()["peak"] > 0
+    assert _stat(contestant.process.pid) is None
+
+
+@ON_LINUX
+def test_no_worker_outlives_a_killed_run():
+    process = subprocess.Popen(
+        [sys.executable, "-m", "rnn_parity", *TINY],
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    while not _states(process.pid).count("T") >= 2:
+        assert process.poll() is None
+        time.sleep(0.1)
+    process.kill()
+    process.wait()
+    for _ in range(100):
+        if not _states(process.pid):
+            break
+        time.sleep(0.1)
+    assert _states(process.pid) == []
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ JOB = jobs.Job(steps=7, batch=5, width=64, device="gpu")
 ON_GPU = [
     strategy
     for strategy in strategies.STRATEGIES.values()
-    if strategy.family in ("tf2", "keras") and not strategy.cpu_only
+    if strategy.family in ("tf2", "keras")
 ]
 
 

@@ -2,12 +2,15 @@
 
 import contextlib
 import multiprocessing
+import os
 import signal
+import sys
 
 from rnn_parity.bench import reference, worker
 from rnn_parity.errors import UserError
 
 _LONG_JOB = 10.0  # seconds of timing, where single steps are long
+_CAN_SLEEP = sys.platform == "linux"  # and die in their sleep
 
 
 def use_preloaded():
@@ -35,6 +38,7 @@ def start(library, target, *arguments):
 def _deaf(target, *arguments):
     """Ctrl-C reaches all processes; who asks ends the others, or is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    worker.die_with_parent()  # asleep it would not see that
     with contextlib.suppress(EOFError, BrokenPipeError):
         target(*arguments)
 
@@ -70,7 +74,11 @@ def probe(device):
 
 
 class Contestant:
-    """A strategy at a job, in its process."""
+    """A strategy at a job, in its process.
+
+    The process sleeps until it is asked: threads of some libraries wait
+    for more work in a loop, at others' expense.
+    """
 
     def __init__(self, strategy, job, data):
         self.strategy, self.job = strategy, job
@@ -82,12 +90,20 @@ class Contestant:
         self.report = self._receive()
 
     def _receive(self):
+        self._signal("SIGCONT")
         try:
-            return self.connection.recv()
+            answer = self.connection.recv()
         except EOFError:
             self.process.join()
             code = self.process.exitcode
             return {"missing": f"its process ended with {code}"}
+        self._signal("SIGSTOP")
+        return answer
+
+    def _signal(self, name):
+        if _CAN_SLEEP:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.process.pid, getattr(signal, name))
 
     @property
     def missing(self):
@@ -114,7 +130,7 @@ class Contestant:
     def turn(self, kind):
         """One more time, in seconds a call."""
         if self.calls[kind] > 1:  # others' data are in the caches now
-            self.ask(kind, 1)
+            self.ask(kind, 1 + self.calls[kind] // 5)
         self.seconds[kind].append(self.ask(kind, self.calls[kind]))
 
     def ask(self, kind, calls):
@@ -135,6 +151,7 @@ class Contestant:
         return self
 
     def __exit__(self, error, *_):
+        self._signal("SIGCONT")
         self.connection.close()
         if error is None:
             self.process.join(timeout=10)

@@ -148,14 +148,14 @@ PRESETS = {
     "full": Preset(
         _FULL,
         rounds=7,
-        turn_seconds=0.05,
+        turn_seconds=0.1,
         more_jobs=_FULL_MORE,
         more_names=(
             "tf2 dynamic",
             "tf2 dynamic, XLA",
             "tf2 partial(4), XLA",
-            "tf2 in parts, XLA",
             "tf2 fast",
+            "tf2 fast, one step",
             "Keras LSTM",
             "Keras LSTM, XLA",
             "Keras LSTM, cuDNN",

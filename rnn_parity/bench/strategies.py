@@ -20,9 +20,8 @@ class Strategy:
         loop: "static" where the graph grows with T.
         xla: whether XLA compiles it.
         gpu_only: whether it needs a GPU.
-        cpu_only: whether a GPU has no use for it.
-        threads: "" as TensorFlow has it, "parts" if every part of a batch
-            has one, "chosen" if one or parts where that is quicker.
+        choose_threads: whether a small job runs on one, and a batch in
+            parts on one each.
     """
 
     name: str
@@ -34,8 +33,7 @@ class Strategy:
     loop: str = "dynamic"
     xla: bool = False
     gpu_only: bool = False
-    threads: str = ""
-    cpu_only: bool = False
+    choose_threads: bool = False
 
     def build(self, job, data):
         module = importlib.import_module(
@@ -47,8 +45,6 @@ class Strategy:
         """Why the job is not for this strategy, or None."""
         if self.gpu_only and job.device != "gpu":
             return "needs a GPU"
-        if self.cpu_only and job.device == "gpu":
-            return "shares out the CPU's cores"
         on_gpu = self.module != "products" or self.library == "tensorflow"
         if job.device == "gpu" and not on_gpu:
             return "runs on the CPU"
@@ -83,6 +79,17 @@ def _unrolled(loop, xla):
     )
 
 
+def _fast(name, many):
+    return Strategy(
+        name,
+        "tf2_function",
+        "build_fast",
+        options={"loop": "dynamic", "many": many},
+        xla=True,
+        choose_threads=True,
+    )
+
+
 def _layer(name, xla=False, use_cudnn="auto", gpu_only=False):
     return Strategy(
         name,
@@ -106,9 +113,10 @@ def _products(library, name):
 
 
 PARTIAL = 4
-# What many steps a call give where a call costs more than a step: this
-# project's fastest, in parts where they pay, and JAX done alike.
+# This project's fastest, in parts where they pay, with many steps a call or
+# one; and JAX with many.
 FAST = "tf2 fast"
+FAST_ONE = "tf2 fast, one step"
 JAX_MANY = "JAX scan, fast"
 LIMITS = {
     "numpy": "products, NumPy",
@@ -127,23 +135,8 @@ STRATEGIES = {
         _unrolled("static", True),
         _unrolled("dynamic", True),
         _unrolled(PARTIAL, True),
-        Strategy(
-            "tf2 in parts, XLA",
-            "tf2_function",
-            "build_parts",
-            options={"loop": "dynamic"},
-            xla=True,
-            cpu_only=True,
-            threads="parts",
-        ),
-        Strategy(
-            FAST,
-            "tf2_function",
-            "build_many",
-            options={"loop": "dynamic"},
-            xla=True,
-            threads="chosen",
-        ),
+        _fast(FAST, many=True),
+        _fast(FAST_ONE, many=False),
         _layer("Keras LSTM"),
         _layer("Keras LSTM, XLA", xla=True),
         _layer("Keras LSTM, cuDNN", use_cudnn=True, gpu_only=True),

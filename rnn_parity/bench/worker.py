@@ -1,12 +1,15 @@
 """A strategy's own process: builds, proves itself, then is timed."""
 
+import ctypes
 import os
+import signal
 import sys
 import time
 
 from rnn_parity.errors import UserError
 
 KINDS = ("forward", "train")
+_PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 
 
 def serve(connection, strategy, job, data):
@@ -36,8 +39,8 @@ def serve(connection, strategy, job, data):
 
 class _Worker:
     def __init__(self, strategy, job, data):
-        if strategy.threads and job.device == "cpu":
-            _choose_threads(strategy, job)
+        if strategy.choose_threads and job.device == "cpu":
+            _choose_threads(job)
         _import(strategy, job)
         forget_peak()
         self.started_at = memory("VmRSS")
@@ -95,11 +98,11 @@ class _Worker:
         return {"started_at": self.started_at, "peak": memory("VmHWM")}
 
 
-def _choose_threads(strategy, job):
+def _choose_threads(job):
     """One for each part, or for a batch in one piece if that is small."""
     from rnn_parity import devices
 
-    if strategy.threads == "parts" or job.parts() > 1:
+    if job.parts() > 1:
         os.environ.setdefault(*devices.XLA_ON_ONE_THREAD)
     elif devices.is_small(job.batch, job.width):
         from rnn_parity.quiet import tf
@@ -134,6 +137,12 @@ def probe(connection, device):
         connection.send(about)
     except UserError as error:
         connection.send(error)
+
+
+def die_with_parent():
+    """Has Linux kill this process when the one that made it is gone."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 # --- Memory, as Linux tells it ---

@@ -164,7 +164,7 @@ def _preset(name, device, sizes):
         dtype=dtype,
         device=device,
     )
-    return "own sizes", jobs.Preset(own, rounds=5, turn_seconds=0.02)
+    return "own sizes", jobs.Preset(own, rounds=5, turn_seconds=0.05)
 
 
 def _programme(preset, names):
