@@ -32,7 +32,7 @@ _LITTLE = 200
 class Split(NamedTuple):
     """A cell in two halves: what does not need the state, and what does.
 
-        z_t = project(x_t) + h_{t-1} recurrent_kernel            [B, K]
+        z_t = project(x_t) + h_{t-1} recurrent_kernel + bias     [B, K]
         output_t, state_t = activate(z_t, state_{t-1})
 
     where h is the first part of the state, as Keras orders it.
@@ -47,12 +47,15 @@ class Split(NamedTuple):
             d_output, d_new_state) -> (d_z, d_state). `activate` then
             returns, third, what to keep for it, a list of [B, ...]; parts
             of its new state are kept at no cost.
+        bias: [K], or None for no bias. It could be in `project`, but there
+            it is one more pass over all steps.
     """
 
     project: Callable
     recurrent_kernel: Any
     activate: Callable
     derivative: Callable | None = None
+    bias: Any = None
 
 
 def unroll(
@@ -192,6 +195,7 @@ def _run_split(split, series, flat, unroll):
     first_kept = 1 + len(valid) + len(flat)  # after d_output, valid, state
     kernel = tf.convert_to_tensor(split.recurrent_kernel)
     transposed = tf.transpose(kernel)  # once, not at every step back
+    bias = [] if split.bias is None else [tf.convert_to_tensor(split.bias)]
     by_hand = split.derivative is not None and not _little(flat[0].shape)
     if not by_hand:
         split = _differentiated(split)
@@ -201,6 +205,8 @@ def _run_split(split, series, flat, unroll):
     def step(items, state):
         projected, *valid = items
         z = projected + tf.matmul(state[0], kernel)
+        if bias:
+            z += bias[0]
         output, new_state, kept = split.activate(z, state)
         output, new_state = _held(valid, output, new_state, state)
         return written.pack([output, *new_state, *kept]), new_state
@@ -217,7 +223,8 @@ def _run_split(split, series, flat, unroll):
         return [d_z], d_state
 
     @tf.custom_gradient
-    def run(projected, kernel, *flat):
+    def run(projected, kernel, *bias_and_flat):
+        flat = bias_and_flat[len(bias) :]
         arrays, last = _loop(step, [projected, *valid], flat, unroll)
         outputs, *others = written.unpack(arrays)
         after, kept = others[: len(flat)], others[len(flat) :]
@@ -233,15 +240,17 @@ def _run_split(split, series, flat, unroll):
                 d_last,
                 unroll,
                 backwards=True,
+                into=[projected],
             )
             d_kernel = tf.matmul(
                 _rows(states[0]), _rows(d_z), transpose_a=True
             )
-            return d_z, d_kernel, *d_flat
+            d_bias = [tf.reduce_sum(d_z, [0, 1]) for _ in bias]
+            return d_z, d_kernel, *d_bias, *d_flat
 
         return (outputs, *last), gradients
 
-    outputs, *flat = run(split.project(inputs), kernel, *flat)
+    outputs, *flat = run(split.project(inputs), kernel, *bias, *flat)
     return outputs, flat
 
 
@@ -320,12 +329,10 @@ def _split(cell):
         return None
 
     def project(inputs):
-        projected = tf.tensordot(inputs, tf.convert_to_tensor(cell.kernel), 1)
-        if cell.use_bias:
-            projected += tf.convert_to_tensor(cell.bias)
-        return projected
+        return tf.tensordot(inputs, tf.convert_to_tensor(cell.kernel), 1)
 
-    return Split(project, cell.recurrent_kernel, *halves)
+    bias = cell.bias if cell.use_bias else None
+    return Split(project, cell.recurrent_kernel, *halves, bias)
 
 
 def _simple_rnn(cell):
@@ -379,7 +386,7 @@ def _lstm(cell):
 # --- The loop itself ---
 
 
-def _loop(step, series, state, unroll, backwards=False):
+def _loop(step, series, state, unroll, backwards=False, into=None):
     """Calls step(items, state) -> (outputs, state) once a time step.
 
     Args:
@@ -388,6 +395,8 @@ def _loop(step, series, state, unroll, backwards=False):
         state: a sequence of tensors.
         unroll: as in `unroll`.
         backwards: from the last item to the first.
+        into: a list of [T, ...], of outputs' shapes, that nobody needs any
+            more; a loop then fills no new arrays with zeros first.
 
     Returns:
         (a list of [T, ...], final state); outputs stay where their items
@@ -397,13 +406,16 @@ def _loop(step, series, state, unroll, backwards=False):
     if unroll == "static" or tf.executing_eagerly():
         return _copies(step, series, state, backwards)
     if unroll == "dynamic":
-        return _turns(step, series, state, 1, backwards)
+        return _turns(step, series, state, 1, backwards, into)
     turned = steps - steps % unroll
     whole, rest = [x[:turned] for x in series], [x[turned:] for x in series]
+    into = into and [x[:turned] for x in into]
     pieces = []
     if turned:
         pieces.append(
-            lambda state: _turns(step, whole, state, int(unroll), backwards)
+            lambda state: _turns(
+                step, whole, state, int(unroll), backwards, into
+            )
         )
     if turned < steps:
         pieces.append(lambda state: _copies(step, rest, state, backwards))
@@ -428,7 +440,7 @@ def _copies(step, series, state, backwards):
     return [tf.stack(parts) for parts in zip(*results)], list(state)
 
 
-def _turns(step, series, state, size, backwards):
+def _turns(step, series, state, size, backwards, into):
     """A while loop with `size` copies of the step in its body."""
     series = [_blocks(x, size) for x in series]
     turns = series[0].shape[0]
@@ -453,11 +465,16 @@ def _turns(step, series, state, size, backwards):
         ]
         return count + 1, outputs, new_state
 
-    like = _results_like(run, [x[0] for x in series], state)
+    if into is None:
+        like = _results_like(run, [x[0] for x in series], state)
+        outputs = [_array(turns, result) for result in like]
+    else:
+        blocks = [_blocks(x, size) for x in into]
+        outputs = [_array(turns, x[0]).unstack(x) for x in blocks]
     _, outputs, state = tf.while_loop(
         lambda count, *_: count < turns,
         turn,
-        (0, [_array(turns, result) for result in like], list(state)),
+        (0, outputs, list(state)),
         maximum_iterations=turns,
     )
     return [_unblocked(array.stack(), size) for array in outputs], state
