@@ -21,6 +21,7 @@ from docs_build import (
 )
 from recorded import record_all
 from rnn_parity import sections, tolerances, verdicts
+from rnn_parity.bench.jobs import LANDMARK
 from rnn_parity.config import DTYPES
 
 
@@ -71,6 +72,8 @@ def for_page(slots):
         "drift": drift,
         "error": traps.error,
         "first": speed.first,
+        "landmark": LANDMARK,
+        "landmark_ms": speed.landmark_ms,
         "m": lambda latex: slots.inline(converter.convert(latex)),
         "pays_after": speed.pays_after,
         "restored_count": _restored(),

@@ -9,6 +9,8 @@ import re
 
 from docs_build.svg import Drawing
 from rnn_parity import Config, sections
+from rnn_parity.bench import results as bench
+from rnn_parity.bench.jobs import LANDMARK
 
 _RESULTS = pathlib.Path(__file__).parent.parent / "benchmarks" / "results"
 
@@ -164,6 +166,12 @@ def unrolling(slots):
         f"{intro}{verdicts}{_figures(slots)}{''.join(more)}"
         f"\n### All tables\n{folded}"
     )
+
+
+def landmark_ms(name):
+    """Milliseconds of a strategy's training step where the goals are."""
+    found = bench.read(_RESULTS / "unrolling.json")
+    return _rounded(1e3 * found.get(LANDMARK, name).median)
 
 
 def _named(part):
