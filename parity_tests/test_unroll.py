@@ -203,13 +203,16 @@ def test_any_function_is_a_cell():
     np.testing.assert_array_equal(total[:, 0], sums[:, -1])
 
 
-def test_a_split_of_ones_own_equals_the_function_it_splits():
+@pytest.mark.parametrize("where", ["bias", "project"])
+def test_a_split_of_ones_own_equals_the_function_it_splits(where):
+    """Its bias where it is cheap, or with the inputs."""
     rng = np.random.RandomState(5)
     kernel = tf.Variable(rng.normal(0, 0.5, (FEATURES, H)))
     recurrent = tf.Variable(rng.normal(0, 0.5, (H, H)))
+    bias = tf.Variable(rng.normal(0.3, 0.5, H))
 
     def whole(x, state):
-        z = tf.matmul(x, kernel) + tf.matmul(state[0], recurrent)
+        z = tf.matmul(x, kernel) + tf.matmul(state[0], recurrent) + bias
         hidden = tf.sin(z) + 0.1 * state[0]
         return 2 * hidden, [hidden]
 
@@ -217,12 +220,22 @@ def test_a_split_of_ones_own_equals_the_function_it_splits():
         hidden = tf.sin(z) + 0.1 * state[0]
         return 2 * hidden, [hidden]
 
-    split = Split(lambda x: tf.tensordot(x, kernel, 1), recurrent, activate)
+    def project(x):
+        return tf.tensordot(x, kernel, 1) + (
+            bias if where == "project" else 0
+        )
+
+    split = Split(
+        project,
+        recurrent,
+        activate,
+        bias=bias if where == "bias" else None,
+    )
     inputs = tf.constant(rng.normal(size=(B, T, FEATURES)))
     state = [tf.constant(rng.normal(size=(B, H)))]
 
     class Weights:
-        trainable_variables = (kernel, recurrent)
+        trainable_variables = (kernel, recurrent, bias)
 
     results = [
         tf.function(
