@@ -302,6 +302,22 @@ def test_goals_are_read_off():
     assert flat.holds
 
 
+@pytest.mark.parametrize(("cores", "flat"), [(1, False), (2, True)])
+def test_builds_of_one_program_are_held_against_each_other(cores, flat):
+    """On two cores T=15 is computed in one part, T=32 and 1000 in two."""
+    steps = {15: 0.1, 32: 0.3, 1000: 0.3}
+    held = {}
+    for count, build in steps.items():
+        job = jobs.Job(count, 16, 64)
+        held[job] = {"tf2 fast": _result(job, "tf2 fast", 1)}
+        held[job]["tf2 fast"]["build_train"] = build
+    document = results.document("made up", {}, held)
+    document["machine_info"]["cores"] = cores
+    (goal,) = verdict.goals(results.Results(document))
+    assert goal.holds == flat
+    assert ("from T=32" in goal.measured) == flat
+
+
 @pytest.mark.parametrize(
     "without", [["PyTorch nn.LSTM"], ["tf2 dynamic", "tf2 fast"]]
 )

@@ -14,8 +14,9 @@ import pytest
 from conftest import run_python
 from PIL import Image
 
-from rnn_parity import Config
-from rnn_parity.training import checkpoint
+from rnn_parity import Config, sections
+from rnn_parity.errors import UserError
+from rnn_parity.training import checkpoint, memory
 
 NO_TENSORFLOW = "import sys; sys.modules['tensorflow'] = None"
 SIZES = (
@@ -258,6 +259,12 @@ WRONG = {
     "cannot use /proc/here": ("s1", *NUMPY, "--save", "/proc/here"),
     "--save names nothing": ("s1", *NUMPY, "--save", ""),
     "is not enough memory": ("s1", *NUMPY, "--state-size", "10000000"),
+    "make state_size, num_layers": ("s4", "--num-layers", "2000000000"),
+    "for these sizes": (
+        *("s3", "--batch-size", "1000000", "--state-size", "1000000"),
+        *("--total-series-length", "15000000"),
+    ),
+    "--save-every is nan": ("s1", *NUMPY, "--save-every", "nan"),
     "leave --save away": ("s1", "--save", "a", "--resume", "b"),
 }
 
@@ -269,6 +276,28 @@ def test_a_mistake_gets_one_line_and_exit_code_2(run_cli, message, tmp_path):
     assert done.returncode == 2, done.stderr
     assert message in one_line(done.stderr)
     assert os.listdir(tmp_path) == ["mine.txt"]
+
+
+@pytest.mark.parametrize(
+    ("key", "sizes", "least"),
+    [
+        ("s1", {"total_series_length": 5000}, 16 * 5000),
+        ("s3", {"state_size": 300}, 8 * 4 * 301 * 300),
+        ("s4", {"num_layers": 700, "state_size": 9}, 8 * 699 * 4 * 18 * 9),
+        ("s2", {"truncated_backprop_length": 70}, 4 * 70 * 5 * 4),
+    ],
+)
+def test_sizes_that_cannot_fit_are_refused(monkeypatch, key, sizes, least):
+    """A little less than they take is too little; twice that is enough."""
+    section = sections.find(key)
+    small = {"total_series_length": 350, "dtype": "float32"}
+    config = Config(**(small | sizes))
+    rest = 16 * config.total_series_length + 40_000
+    monkeypatch.setattr(memory, "available", lambda: least - 1)
+    with pytest.raises(UserError, match="not enough memory"):
+        memory.check(section, config)
+    monkeypatch.setattr(memory, "available", lambda: 3 * least + rest)
+    memory.check(section, config)
 
 
 def test_a_gpu_that_is_not_there_is_one_line(run_cli):

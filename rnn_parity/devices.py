@@ -38,11 +38,17 @@ def cores():
     return os.cpu_count() or 1
 
 
-def worthwhile_parts(steps, batch_size, state_size, num_layers=1):
-    """In how many parts, on cores of their own, a batch trains fastest."""
+def worthwhile_parts(
+    steps, batch_size, state_size, num_layers=1, num_cores=None
+):
+    """In how many parts, on cores of their own, a batch trains fastest.
+
+    `num_cores` is this process' where it is not given.
+    """
     numbers = steps * batch_size * state_size * num_layers
     work = numbers * (state_size + _BESIDE_PRODUCTS)
-    return max(1, min(cores(), batch_size, work // _WORTH_A_CORE))
+    most = min(num_cores or cores(), batch_size)
+    return max(1, min(most, work // _WORTH_A_CORE))
 
 
 def one_thread_if_small(config):

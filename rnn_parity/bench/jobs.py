@@ -45,12 +45,16 @@ class Job:
     def replace(self, **changes):
         return dataclasses.replace(self, **changes)
 
-    def parts(self):
-        """In how many parts the batch is computed where that is chosen."""
+    def parts(self, cores=None):
+        """In how many parts the batch is computed where that is chosen.
+
+        Args:
+            cores: of the machine that computes it, this one's if None.
+        """
         if self.device == "gpu":
             return 1
         return devices.worthwhile_parts(
-            self.steps, self.batch, self.width, self.layers
+            self.steps, self.batch, self.width, self.layers, cores
         )
 
     def flops(self, kind):

@@ -254,17 +254,33 @@ def _flat_goals(results, jobs):
     ]
     texts, flat = [], True
     for name in names:
-        found = [(job.steps, results.get(job, name)) for job in jobs]
-        builds = [(steps, m.build) for steps, m in found if m]
+        builds = _builds_of_one_program(results, jobs, name)
         if len(builds) < 2:
             continue
-        (first, low), (last, high) = builds[0], builds[-1]
+        (first, low), (_, high) = builds[0], builds[-1]
         flat = flat and high < 2 * low
-        texts.append(f"{name} {seconds(low)} to {seconds(high)}")
+        text = f"{name} {seconds(low)} to {seconds(high)}"
+        if first != jobs[0].steps:
+            text += f" (measured from T={first}, in parts)"
+        texts.append(text)
     if texts:
         yield Goal(
-            f"build time of dynamic and partial loops flat from T={first} "
-            f"to {last}",
+            f"build time of dynamic and partial loops flat from "
+            f"T={jobs[0].steps} to {jobs[-1].steps}",
             "; ".join(texts),
             flat,
         )
+
+
+def _builds_of_one_program(results, jobs, name):
+    """[(T, seconds)] of the jobs that the strategy builds like the last.
+
+    In parts it is another program than in one.
+    """
+    builds = [(job, results.get(job, name)) for job in jobs]
+    builds = [(job, found.build) for job, found in builds if found]
+    if STRATEGIES[name].choose_threads and builds:
+        cores = results.machine.get("cores")
+        parts = builds[-1][0].parts(cores)
+        builds = [(j, s) for j, s in builds if j.parts(cores) == parts]
+    return [(job.steps, seconds) for job, seconds in builds]

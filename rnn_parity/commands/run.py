@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import math
 import shlex
 import signal
 import sys
@@ -41,6 +42,12 @@ def _unrolling(_context, _option, value):
         f"unroll is {value!r}; it must be static, dynamic or a whole number "
         "of steps"
     )
+
+
+def _seconds(_context, option, value):
+    if math.isnan(value):  # no bound of click's stops it
+        raise UserError(f"{option.opts[0]} is nan; give a number of seconds")
+    return value
 
 
 @click.command()
@@ -109,6 +116,7 @@ def _unrolling(_context, _option, value):
 @click.option(
     "--save-every",
     type=click.FloatRange(min=0),
+    callback=_seconds,
     default=10,
     metavar="SECONDS",
     help="How often at most, besides at the end. [10]",
@@ -145,7 +153,7 @@ def run(section, **given):
     import numpy as np
 
     # The summary tells of numbers that grew too large.
-    with _short_of_memory(), np.errstate(all="ignore"):
+    with _short_of_memory(section, config), np.errstate(all="ignore"):
         session = _session(section, config, given, saved)
         return _run(session, given)
 
@@ -167,18 +175,18 @@ def _run(session, given):
 
 
 @contextlib.contextmanager
-def _short_of_memory():
+def _short_of_memory(section, config):
     """Sizes that no memory holds are the user's to mend: one line."""
+    from rnn_parity.training import memory
+
+    memory.check(section, config)
     try:
         yield
     except Exception as error:  # TensorFlow's, if it is imported at all
         names = {cls.__name__ for cls in type(error).__mro__}
         if not names & {"MemoryError", "ResourceExhaustedError"}:
             raise
-        raise UserError(
-            "there is not enough memory for these sizes; make state_size, "
-            "num_layers, batch_size or the series smaller"
-        ) from None
+        raise memory.too_little() from None
 
 
 def _quieten_if_launched(given):

@@ -1,0 +1,69 @@
+"""Whether sizes fit into memory, before the kernel ends the process."""
+
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+
+from rnn_parity.errors import UserError
+
+_SERIES = 2 * 8  # inputs and labels, drawn as int64
+_CGROUPS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
+
+
+def too_little():
+    """The error that says so."""
+    return UserError(
+        "there is not enough memory for these sizes; make state_size, "
+        "num_layers, batch_size or the series smaller"
+    )
+
+
+def check(section, config):
+    """Refuses sizes of which the arrays alone are larger than memory.
+
+    Counts what every version holds at once: a series of inputs and labels,
+    every weight with its accumulator, and the states of a batch window's
+    steps. What it lets through may still be too large.
+
+    Raises:
+        UserError: it cannot fit.
+    """
+    series = _SERIES * config.total_series_length
+    states = config.truncated_backprop_length * math.prod(
+        section.state_shape(config)
+    )
+    numbers = 2 * _num_weights(section, config) + states
+    needed = series + numbers * np.dtype(config.dtype).itemsize
+    if needed > available():
+        raise too_little()
+
+
+def _num_weights(section, config):
+    """Counted for two layers at most: all above the first are alike."""
+
+    def count(num_layers):
+        shapes = section.param_shapes(config.replace(num_layers=num_layers))
+        return sum(map(math.prod, shapes.values()))
+
+    one, two = count(1), count(2)
+    return one + (config.num_layers - 1) * (two - one)
+
+
+def available():
+    """Bytes of this machine, or of its container; inf where none say."""
+    limits = [math.inf]
+    if "SC_PHYS_PAGES" in getattr(os, "sysconf_names", ()):
+        limits.append(
+            os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        )
+    for path in _CGROUPS:
+        try:
+            limits.append(int(path.read_text()))
+        except (OSError, ValueError):  # no such limit; "max" for none
+            continue
+    return min(limits)
