@@ -373,6 +373,14 @@ def test_no_steps_give_no_outputs_and_the_state_back():
         ({"layers": 3}, "has a cell for every layer already"),
         ({"averages": True}, "holds no moving averages"),
         ({"output_keep_prob": 0.0}, "keep probability"),
+        ({"input_keep_prob": float("nan")}, "keep probability"),
+        ({"forget_bias": float("inf")}, "give a finite number"),
+        ({"cell_clip": -1}, "must be above 0: leave it away"),
+        ({"proj_clip": float("nan")}, "give a finite number"),
+        ({"learning_rate": float("nan")}, "must be a finite number above 0"),
+        ({"learning_rate": 0}, "must be a finite number above 0"),
+        ({"momentum": -3}, "must be from 0 to 1"),
+        ({"momentum": 0.9}, "Momentum or RMSProp, .* are of Adam"),
     ],
 )
 def test_an_option_that_does_not_fit_is_one_line(options, message):

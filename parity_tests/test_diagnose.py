@@ -966,6 +966,7 @@ def test_states_come_in_any_form():
         ({"state": np.zeros((ROWS, 2))}, "it is to be [6, 5], [6, 5]"),
         ({"activation": "tahn"}, "did you mean tanh?"),
         ({"proj_clip": float("nan")}, "give a finite number"),
+        ({"cell_clip": 0}, "must be above 0: leave it away"),
         ({"residual": ["rnn/lstm_cel"]}, "did you mean rnn/lstm_cell?"),
         ({"residual": [ONE]}, "3 inputs and 5 outputs"),
         ({"stack": "rn"}, "there is no stack 'rn'"),

@@ -6,7 +6,13 @@ import itertools
 
 import numpy as np
 
-from rnn_parity.checkpoints import forms, reader, recognise, verify
+from rnn_parity.checkpoints import (
+    forms,
+    optimizers,
+    reader,
+    recognise,
+    verify,
+)
 from rnn_parity.checkpoints.options import Options
 from rnn_parity.errors import UserError
 
@@ -126,7 +132,7 @@ class Converted:
         self.layers = {}
         self._runners = {}
         importlib.import_module("rnn_parity.quiet")  # before Keras
-        from rnn_parity.checkpoints import model, optimizers
+        from rnn_parity.checkpoints import model
 
         self.model = model.build(self)
         agreements = verify.fill_and_compare(self)
@@ -165,9 +171,7 @@ class Converted:
                 raise UserError(
                     f"{name} holds {dtype}, and weights are real numbers"
                 )
-        kept = self.options.input_keep_prob, self.options.output_keep_prob
-        if not all(0 < each <= 1 for each in kept):
-            raise UserError("a keep probability is above 0 and at most 1")
+        optimizers.check(self.inventory.slots, self.options)
 
     def _beyond_keras(self):
         own = {}

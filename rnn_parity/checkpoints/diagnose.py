@@ -19,6 +19,7 @@ import numpy as np
 from rnn_parity import ladder
 from rnn_parity.checkpoints import kinds as kinds_
 from rnn_parity.checkpoints import port_mistakes, reader
+from rnn_parity.checkpoints.options import check_number
 from rnn_parity.checkpoints.port import Port, layer_of
 from rnn_parity.checkpoints.recognise import recognise, unknown
 from rnn_parity.errors import UserError
@@ -287,8 +288,8 @@ def _options_fit(layers, options, residual):
             if value not in ACTIVATIONS:
                 known = list(ACTIVATIONS)
                 raise UserError(unknown("activation", value, known))
-        elif not np.isfinite(value):
-            raise UserError(f"{name} is {value}; give a finite number")
+        else:
+            check_number(name, value)
         able = any(
             name in layer.kind.options
             or (name, layer.kind.name) == ("cell_clip", "BasicLSTMCell")

@@ -14,6 +14,7 @@ import numpy as np
 
 from rnn_parity.checkpoints import forms
 from rnn_parity.checkpoints.recognise import KERAS_ADAM
+from rnn_parity.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,6 +79,17 @@ MATCHES = {
 
 
 DEFAULT_BETAS = (0.9, 0.999)  # of Adam
+WITH_MOMENTUM = ("Momentum", "RMSProp")
+
+
+def check(slots, options):
+    """Refuses a momentum that no optimizer is there to take."""
+    found = ", ".join(slots) or "none"
+    if options.momentum is not None and not set(slots) & set(WITH_MOMENTUM):
+        raise UserError(
+            f"momentum is for slots of {' or '.join(WITH_MOMENTUM)}, and "
+            f"those in the checkpoint are of {found}; leave it away"
+        )
 
 
 def restore(converted):
@@ -154,7 +166,7 @@ def _line(converted, base, match, progress):
         assumed = [f"its powers make the betas {beta_1:g} and {beta_2:g}"]
     else:
         assumed = [match.note] if match.note else []
-    if base in ("Momentum", "RMSProp") and converted.options.momentum is None:
+    if base in WITH_MOMENTUM and converted.options.momentum is None:
         default = 0.9 if base == "Momentum" else 0.0
         assumed.append(f"momentum is taken to be {default} (--momentum)")
     if converted.options.learning_rate is None and progress.rate is None:
@@ -174,7 +186,7 @@ def _optimizer(converted, match, slots, progress):
     options = converted.options
     if options.learning_rate is not None:
         arguments["learning_rate"] = options.learning_rate
-    if options.momentum is not None and match.name in ("SGD", "RMSprop"):
+    if options.momentum is not None:
         arguments["momentum"] = options.momentum
     if "mean_gradient" in slots:
         arguments["centered"] = True

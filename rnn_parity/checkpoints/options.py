@@ -1,6 +1,7 @@
 """What a checkpoint does not tell, and the user can."""
 
 import dataclasses
+import math
 
 from rnn_parity.checkpoints import recognise
 from rnn_parity.errors import UserError
@@ -29,6 +30,18 @@ class Options:
     learning_rate: float | None = None
     momentum: float | None = None
     strict: bool = False
+
+    def __post_init__(self):
+        for name in ("input_keep_prob", "output_keep_prob"):
+            if not 0 < getattr(self, name) <= 1:
+                raise UserError("a keep probability is above 0 and at most 1")
+        rate, momentum = self.learning_rate, self.momentum
+        if rate is not None and not 0 < rate < math.inf:
+            raise UserError(
+                f"learning_rate is {rate}; it must be a finite number above 0"
+            )
+        if momentum is not None and not 0 <= momentum <= 1:
+            raise UserError(f"momentum is {momentum}; it must be from 0 to 1")
 
     def recognise(self, shapes):
         """The inventory of these shapes, the user's answers counted in."""
@@ -154,6 +167,19 @@ def _checked(option, value):
             )
         return value
     try:
-        return float(value)
+        value = float(value)
     except (TypeError, ValueError):
         raise UserError(f"{option} is {value!r}, not a number") from None
+    check_number(option, value)
+    return value
+
+
+def check_number(option, value):
+    """Refuses what no cell of TensorFlow 1 was made with."""
+    if not math.isfinite(value):
+        raise UserError(f"{option} is {value}; give a finite number")
+    if option.endswith("_clip") and value <= 0:
+        raise UserError(
+            f"{option} is {value}; it must be above 0: leave it away where "
+            "TensorFlow 1 clipped nothing (-1 in LSTMBlockCell)"
+        )
