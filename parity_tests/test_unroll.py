@@ -1,6 +1,7 @@
 """tf2.unroll: one contract for every way of running over time."""
 
 import functools
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -19,10 +20,20 @@ class Plain(keras.layers.LSTMCell):
     """A cell that unroll does not know: TensorFlow differentiates it."""
 
 
+def prelu(units, dtype):
+    """An activation that has a variable of its own."""
+    activation = keras.layers.PReLU("random_normal", dtype=dtype)
+    activation.build((None, units))
+    return keras.layers.SimpleRNNCell(
+        units, activation=activation, dtype=dtype
+    )
+
+
 CELLS = {
     "simple_rnn": keras.layers.SimpleRNNCell,
     "lstm": keras.layers.LSTMCell,
     "lstm, softsign": NO_SPLIT,
+    "simple_rnn, PReLU": prelu,
     "lstm without bias": functools.partial(
         keras.layers.LSTMCell, use_bias=False
     ),
@@ -248,24 +259,171 @@ def test_a_split_of_ones_own_equals_the_function_it_splits(where):
     assert worst(*results) < 1e-14
 
 
-def test_dropout_of_a_cell_is_one_mask_for_all_steps():
+@pytest.mark.parametrize("shape", [[B], [B, 4, H], []])
+@pytest.mark.parametrize("factor", ["static", "dynamic", 3])
+def test_lengths_hold_states_of_any_rank(factor, shape):
+    """A scalar is of no row: TensorFlow 1 let it go on."""
+    inputs = tf.random.stateless_normal([B, T, FEATURES], [1, 2])
+    lengths = [0, T, 4]
+
+    def cell(x, state):
+        rows = [B if shape else 1] + [1] * (len(shape) - 1)
+        more = tf.reshape(tf.reduce_sum(x, 1)[: rows[0]], rows)
+        return x, state + (more if shape else more[0])
+
+    _, got = tf.function(unroll)(
+        cell, inputs, tf.ones(shape), factor, sequence_length=lengths
+    )
+    sums = inputs.numpy().sum(2)
+    if shape:
+        added = [
+            sums[row, :length].sum() for row, length in enumerate(lengths)
+        ]
+        added = np.reshape(added, [B] + [1] * (len(shape) - 1))
+    else:
+        added = sums[0].sum()
+    np.testing.assert_allclose(got, np.ones(shape) + added, rtol=1e-5)
+
+
+@pytest.mark.parametrize("lengths", [None, [0, T, 4]])
+@pytest.mark.parametrize("shape", [[B], [B, 4, H]])
+def test_a_split_may_have_states_of_any_rank(shape, lengths):
+    rng = np.random.RandomState(6)
+    recurrent = tf.constant(rng.normal(0, 0.5, (H, H)))
+
+    def activate(z, state):
+        hidden, memory = tf.sin(z), state[1]
+        if memory.shape.rank == 1:
+            memory += tf.reduce_sum(hidden, 1)
+        else:
+            memory *= 0.5 + hidden[:, None]
+        return hidden, [hidden, memory]
+
+    def whole(x, state):
+        z = tf.pad(x, [[0, 0], [0, H - FEATURES]])
+        return activate(z + tf.matmul(state[0], recurrent), state)
+
+    split = Split(
+        lambda x: tf.pad(x, [[0, 0], [0, 0], [0, H - FEATURES]]),
+        recurrent,
+        activate,
+    )
+    inputs = tf.constant(rng.normal(size=(B, T, FEATURES)))
+    state = [rng.normal(size=(B, H)), rng.normal(size=shape)]
+    state = [tf.constant(part) for part in state]
+
+    class NoWeights:
+        trainable_variables = ()
+
+    results = [
+        everything(
+            functools.partial(unroll, cell, sequence_length=lengths),
+            NoWeights,
+            inputs,
+            state,
+        )
+        for cell in (split, whole)
+    ]
+    assert worst(*results) < 1e-14
+
+
+class Within(keras.Layer):
+    """A cell round another, of which it is the layer."""
+
+    def __init__(self, cell):
+        super().__init__()
+        self.cell = cell
+
+    def call(self, inputs, states, training=False):
+        return self.cell(inputs, states, training=training)
+
+
+@pytest.mark.parametrize("where", ["alone", "within", "stack in a stack"])
+def test_dropout_of_a_cell_is_one_mask_for_all_steps(where):
     keras.utils.set_random_seed(4)
-    cell = keras.layers.SimpleRNNCell(
+    dropped = keras.layers.SimpleRNNCell(
         1, dropout=0.5, kernel_initializer="ones", activation=None
     )
-    cell.build((None, 8))
-    cell.recurrent_kernel.assign([[0.0]])
+    dropped.build((None, 8))
+    dropped.recurrent_kernel.assign([[0.0]])
     inputs = tf.tile(2.0 ** tf.range(8.0)[None, None], [4, 5, 1])
+    cell, state = dropped, [tf.zeros([4, 1])]
+    if where == "within":
+        cell = Within(dropped)
+        cell.built = True
+    elif where == "stack in a stack":
+        stack = keras.layers.StackedRNNCells
+        cell, state = stack([stack([dropped])]), [[state]]
 
     @tf.function
     def run(training):
-        state = [tf.zeros([4, 1])]
         return unroll(cell, inputs, state, training=training)[0][..., 0]
 
     kept = run(True)
     np.testing.assert_array_equal(kept, np.tile(kept[:, :1], 5))
     assert len(set(kept[:, 0].numpy())) == 4  # each row its own
+    assert np.any(run(True) != kept)  # and each call its own
     np.testing.assert_array_equal(run(False), np.full((4, 5), 255.0))
+    # The loop's mask is gone with the loop.
+    dropped(inputs[:, 0], [tf.zeros([4, 1])], training=True)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "mixed_float16"])
+def test_inputs_and_state_become_of_the_cells_dtype(dtype, dropout):
+    """NumPy's numbers are float64 unless told otherwise."""
+    cell = keras.layers.LSTMCell(H, dropout=dropout, dtype=dtype)
+    inputs = np.ones([B, T, FEATURES])
+    state = [np.ones([B, H])] * 2
+    run = functools.partial(unroll, cell, training=True)
+    wanted = {"mixed_float16": "float16"}.get(dtype, dtype)
+    for way in (run, tf.function(run)):
+        outputs, final = way(inputs, state)
+        assert {x.dtype.name for x in [outputs, *final]} == {wanted}
+
+
+class CH(NamedTuple):
+    """As TensorFlow 1's `LSTMStateTuple`, with c first."""
+
+    c: tf.Tensor
+    h: tf.Tensor
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "message"),
+    [
+        ("lstm", None, r"cell\.get_initial_state"),
+        ("lstm", [[B, H]], r"must be \[h, c\], each \[3, 5\]"),
+        ("lstm", [[B, H]] * 3, r"\[h, c\]"),
+        ("lstm", [[B, H], [B, H + 1]], r"it is .*\[3, 6\]"),
+        ("lstm", [[B + 1, H]] * 2, r"it is .*\[4, 5\]"),
+        ("lstm", CH([B, H], [B, H]), r"it is CH\(c="),
+        ("lstm", {"c": [B, H], "h": [B, H]}, r"must be \[h, c\]"),
+        ("gru", [[1, H]], r"must be \[h\], each \[3, 5\]"),
+        ("stack", [[[B, H], [B, H]], [[B, 4]]], "stack of 3 cells"),
+    ],
+)
+def test_a_state_that_is_not_the_cells_is_refused(name, state, message):
+    cell, inputs, _ = make(name, "float32")
+
+    def zeros(shapes):
+        if isinstance(shapes, dict):
+            return {key: zeros(shape) for key, shape in shapes.items()}
+        if isinstance(shapes, CH):
+            return CH(*map(tf.zeros, shapes))
+        if isinstance(shapes[0], int):
+            return tf.zeros(shapes)
+        return [zeros(shape) for shape in shapes]
+
+    with pytest.raises(ValueError, match=message):
+        unroll(cell, inputs, state and zeros(state))
+
+
+@pytest.mark.parametrize("lengths", [4, [4], [1, 2], [[1], [2], [3]]])
+def test_lengths_that_are_not_one_a_row_are_refused(lengths):
+    cell, inputs, state = make("lstm", "float32")
+    with pytest.raises(ValueError, match=r"sequence_length .* must be \[3\]"):
+        unroll(cell, inputs, state, sequence_length=lengths)
 
 
 @pytest.mark.parametrize("factor", ["dynamics", 0, -1, 2.5, True, None])
@@ -291,3 +449,7 @@ def test_inputs_without_time_are_refused():
     cell, inputs, state = make("lstm", "float32")
     with pytest.raises(ValueError, match=r"\[batch, time, features\]"):
         unroll(cell, inputs[:, 0], state)
+    with pytest.raises(ValueError, match="one time step at least"):
+        unroll(cell, inputs[:, :0], state)
+    with pytest.raises(ValueError, match=r"inputs\.row_lengths\(\)"):
+        unroll(cell, tf.RaggedTensor.from_tensor(inputs), state)

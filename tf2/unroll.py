@@ -11,13 +11,15 @@ differ in what they cost: a static loop is a graph that grows with T, a
 dynamic one is of one size, a partial one in between.
 
 Where a cell multiplies its state by one matrix and the rest is elementwise
-(`SimpleRNNCell`, `LSTMCell`, any `Split`), inputs are projected for all
-steps at once, before the loop, and the matrix' gradient is one product
-after the backward loop, not one a step within it. A training step becomes
-several times faster.
+(`SimpleRNNCell` and `LSTMCell` with activations of Keras or TensorFlow, any
+`Split`), inputs are projected for all steps at once, before the loop, and
+the matrix' gradient is one product after the backward loop, not one a step
+within it. A training step becomes several times faster.
 """
 
+import contextlib
 import numbers
+import types
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -41,7 +43,8 @@ class Split(NamedTuple):
         project: [T, B, I] -> [T, B, K]; called once, for all steps.
         recurrent_kernel: [H, K].
         activate: (z [B, K], state, a list of [B, ...]) -> (output [B, O],
-            new state). Works on every row alone and uses no variables.
+            new state), all floating. Works on every row alone; gets no
+            gradient for variables and tensors it takes from elsewhere.
         derivative: None, and TensorFlow differentiates `activate`, which
             it computes once more for that; or by hand, (kept, state,
             d_output, d_new_state) -> (d_z, d_state). `activate` then
@@ -74,25 +77,43 @@ def unroll(
             state) -> (output [B, O], new state).
         inputs: [B, T, I]. B and T may be unknown, T only if "dynamic".
         state: the state before the first step, nested as the cell takes
-            it: [h, c] for Keras' LSTM, a list of those for a stack.
+            it: [h, c] for Keras' LSTM, a list of those for a stack. It and
+            `inputs` become of a Keras cell's dtype, as in Keras' `RNN`.
         unroll: "static", "dynamic", or how many steps make one turn of the
             loop, a whole number that need not divide T. Without a graph
             all are the same Python loop.
         sequence_length: [B] whole numbers; past them a row's output is 0
-            and its state stays what it was, as in TensorFlow 1.
+            and its state stays what it was, as in TensorFlow 1; so does a
+            state without rows, a scalar, go on.
         training: passed on to Keras cells, for their dropout.
 
     Returns:
         (outputs [B, T, O], final state), the state nested as it was given.
 
     Raises:
-        ValueError: `unroll` is none of these, or not dynamic with T unknown.
+        ValueError: `unroll` is none of these, or not dynamic with T unknown;
+            or shapes are not as above.
     """
+    if isinstance(inputs, tf.RaggedTensor):
+        raise ValueError(
+            "inputs are ragged; give inputs.to_tensor(), and "
+            "sequence_length=inputs.row_lengths()"
+        )
+    if state is None:
+        raise ValueError(
+            "state is None; start from cell.get_initial_state(batch_size=...)"
+        )
     inputs = tf.convert_to_tensor(inputs)
     _check(unroll, inputs)
     if not isinstance(cell, keras.layers.StackedRNNCells):
         return _one_cell(
             cell, inputs, state, unroll, sequence_length, training
+        )
+    several = isinstance(state, (list, tuple))
+    if not several or len(state) != len(cell.cells):
+        raise ValueError(
+            f"the state of a stack of {len(cell.cells)} cells must be a "
+            f"list of their {len(cell.cells)} states; it is {_shapes(state)}"
         )
     new_state = []
     for layer, layer_state in zip(cell.cells, state, strict=True):
@@ -106,9 +127,8 @@ def unroll(
 
 def _check(unroll, inputs):
     whole = isinstance(unroll, numbers.Integral) and unroll >= 1
-    if isinstance(unroll, bool) or not (
-        whole or unroll in ("static", "dynamic")
-    ):
+    named = isinstance(unroll, str) and unroll in ("static", "dynamic")
+    if isinstance(unroll, bool) or not (whole or named):
         raise ValueError(
             f"unroll is {unroll!r}; it must be 'static', 'dynamic' or a "
             "whole number of steps"
@@ -118,6 +138,11 @@ def _check(unroll, inputs):
             f"inputs have shape {inputs.shape}; they must be [batch, time, "
             "features]"
         )
+    if inputs.shape.rank and inputs.shape[1] == 0:
+        raise ValueError(
+            f"inputs have shape {inputs.shape}; there must be one time step "
+            "at least"
+        )
     if unroll != "dynamic" and inputs.shape[1] is None:
         raise ValueError(
             f"the number of time steps is unknown in {inputs.shape}; only a "
@@ -126,22 +151,69 @@ def _check(unroll, inputs):
 
 
 def _one_cell(cell, inputs, state, unroll, sequence_length, training):
+    flat = [tf.convert_to_tensor(part) for part in tf.nest.flatten(state)]
+    if isinstance(cell, keras.Layer):
+        _check_state(cell, inputs, state, flat)
+        inputs, *flat = (_as_keras_casts(cell, x) for x in [inputs, *flat])
+        if not cell.built:
+            cell.build((None, inputs.shape[-1]))
     series = [tf.transpose(inputs, [1, 0, 2])]  # time first from here on
     if sequence_length is not None:
-        valid = tf.sequence_mask(sequence_length, tf.shape(inputs)[1])
-        valid = tf.ensure_shape(tf.transpose(valid), series[0].shape[:2])
-        series.append(valid[..., None])  # [T, B, 1]
-    flat = [tf.convert_to_tensor(part) for part in tf.nest.flatten(state)]
-    if isinstance(cell, keras.Layer) and not cell.built:
-        cell.build((None, inputs.shape[-1]))
+        series.append(_valid(sequence_length, series[0]))
     split = _split(cell)
     if split is None:
-        cell = _callable(cell, series[0], flat, training)
-        outputs, flat = _run_whole(cell, series, flat, state, unroll)
+        outputs, flat = _run_whole(
+            cell, series, flat, state, unroll, training
+        )
     else:
         outputs, flat = _run_split(split, series, flat, unroll)
     outputs = tf.transpose(outputs, [1, 0, 2])
     return outputs, tf.nest.pack_sequence_as(state, flat)
+
+
+def _check_state(cell, inputs, state, flat):
+    """What Keras' own cells take is known; others may take anything."""
+    layers = keras.layers
+    if isinstance(cell, layers.LSTMCell):
+        parts = ["h", "c"]
+    elif isinstance(cell, (layers.GRUCell, layers.SimpleRNNCell)):
+        parts = ["h"]
+    else:
+        return
+    # By name c comes first: `LSTMStateTuple` is (c, h), a dict is sorted.
+    named = hasattr(state, "_fields") or isinstance(state, dict)
+    batch = inputs.shape[0]
+    fits = [x.shape.is_compatible_with([batch, cell.units]) for x in flat]
+    if named or len(flat) != len(parts) or not all(fits):
+        raise ValueError(
+            f"the state of {cell.name} must be [{', '.join(parts)}], each "
+            f"[{batch or 'batch'}, {cell.units}]; it is {_shapes(state)}"
+        )
+
+
+def _shapes(state):
+    return tf.nest.map_structure(
+        lambda part: tf.convert_to_tensor(part).shape, state
+    )
+
+
+def _as_keras_casts(cell, tensor):
+    if tensor.dtype.is_floating:
+        return tf.cast(tensor, cell.compute_dtype)
+    return tensor
+
+
+def _valid(sequence_length, series):
+    """[T, B, 1]: whether a step of a row is within its length."""
+    steps, batch = series.shape[:2]
+    lengths = tf.convert_to_tensor(sequence_length)
+    if not lengths.shape.is_compatible_with([batch]):
+        raise ValueError(
+            f"sequence_length has shape {lengths.shape}; it must be "
+            f"[{batch or 'batch'}], a number for every row"
+        )
+    valid = tf.transpose(tf.sequence_mask(lengths, tf.shape(series)[0]))
+    return tf.ensure_shape(valid, [steps, batch])[..., None]
 
 
 def _held(valid, output, new_state, state):
@@ -149,42 +221,66 @@ def _held(valid, output, new_state, state):
     if not valid:
         return output, new_state
     (valid,) = valid
-    output = tf.where(valid, output, tf.zeros_like(output))
+
+    def choose(new, old):
+        rank, rows = new.shape.rank, valid
+        if rank == 0:  # of no row; TensorFlow 1 lets it go on
+            return new
+        if rank not in (2, None):
+            rows = tf.reshape(valid, [-1] + [1] * (rank - 1))
+        return tf.where(rows, new, old)
+
     kept = [
-        tf.where(valid, new, old)
-        for new, old in zip(new_state, state, strict=True)
+        choose(new, old) for new, old in zip(new_state, state, strict=True)
     ]
-    return output, kept
+    return choose(output, tf.zeros_like(output)), kept
 
 
 # --- Any cell: TensorFlow differentiates the loop ---
 
 
-def _run_whole(cell, series, flat, state, unroll):
+def _run_whole(cell, series, flat, state, unroll, training):
+    call = cell
+    if getattr(cell, "_call_has_training_arg", False):
+
+        def call(inputs, state):
+            return cell(inputs, state, training=training)
+
     def step(items, flat):
         inputs, *valid = items
         nested = tf.nest.pack_sequence_as(state, flat)
-        output, new_state = cell(inputs, nested)
-        output, flat = _held(valid, output, tf.nest.flatten(new_state), flat)
+        output, new_state = call(inputs, nested)
+        new_flat = map(tf.convert_to_tensor, tf.nest.flatten(new_state))
+        output, flat = _held(valid, output, list(new_flat), flat)
         return [output], flat
 
-    (outputs,), flat = _loop(step, series, flat, unroll)
+    with _one_mask(cell, training, lambda: step([series[0][0]], flat)):
+        (outputs,), flat = _loop(step, series, flat, unroll)
     return outputs, flat
 
 
-def _callable(cell, series, flat, training):
-    """A Keras cell as a function of inputs and state."""
-    if not isinstance(cell, keras.Layer):
-        return cell
-    if training and hasattr(cell, "reset_dropout_mask"):
-        # One mask for all steps, drawn outside the loop, as Keras does.
-        cell.reset_dropout_mask()
-        cell.reset_recurrent_dropout_mask()
-        cell.get_dropout_mask(series[0])
-        cell.get_recurrent_dropout_mask(flat[0])
-    if cell._call_has_training_arg:
-        return lambda inputs, state: cell(inputs, state, training=training)
-    return cell
+@contextlib.contextmanager
+def _one_mask(cell, training, first_step):
+    """Dropout of a Keras cell, or of cells in it, is alike at all steps.
+
+    Such a cell keeps the mask it drew. It must draw outside the loop, in
+    whose body tensors live for a step only, and forget it afterwards.
+    """
+    layers = cell._flatten_layers() if isinstance(cell, keras.Layer) else []
+    cells = [one for one in layers if hasattr(one, "reset_dropout_mask")]
+
+    def forget():
+        for one in cells:
+            one.reset_dropout_mask()
+            one.reset_recurrent_dropout_mask()
+
+    forget()
+    try:
+        if training and cells:
+            first_step()
+        yield
+    finally:
+        forget()
 
 
 # --- Cells that split: project before the loop, weight gradient after it ---
@@ -262,7 +358,8 @@ class _Written:
     """What every step leaves behind, each tensor once.
 
     Args:
-        together: in one array, or each in an array of its own.
+        together: in one array, if all are [B, K] of one dtype, or each in an
+            array of its own.
     """
 
     def __init__(self, together):
@@ -273,8 +370,10 @@ class _Written:
         unique = {id(tensor): tensor for tensor in tensors}
         order = list(unique)
         self.places = [order.index(id(tensor)) for tensor in tensors]
-        self.widths = [tensor.shape[-1] for tensor in unique.values()]
+        kinds = {(tensor.dtype, tensor.shape.rank) for tensor in tensors}
+        self.together &= kinds == {(tensors[0].dtype, 2)}
         if self.together:
+            self.widths = [tensor.shape[1] for tensor in unique.values()]
             return [tf.concat(list(unique.values()), -1)]
         return list(unique.values())
 
@@ -318,21 +417,31 @@ def _split(cell):
     if isinstance(cell, Split):
         return cell
     if type(cell) is keras.layers.SimpleRNNCell:
-        halves = _simple_rnn(cell)
+        halves, activations = _simple_rnn, [cell.activation]
     elif type(cell) is keras.layers.LSTMCell:
-        halves = _lstm(cell)
+        halves = _lstm
+        activations = [cell.activation, cell.recurrent_activation]
     else:
         return None
     if cell.dropout or cell.recurrent_dropout:
         return None
     if cell.compute_dtype != cell.variable_dtype:
         return None
+    if not all(_of_its_argument_only(function) for function in activations):
+        return None
 
     def project(inputs):
         return tf.tensordot(inputs, tf.convert_to_tensor(cell.kernel), 1)
 
     bias = cell.bias if cell.use_bias else None
-    return Split(project, cell.recurrent_kernel, *halves, bias)
+    return Split(project, cell.recurrent_kernel, *halves(cell), bias)
+
+
+def _of_its_argument_only(function):
+    """Not one that may hold variables, or tensors, as `PReLU` does."""
+    library = getattr(function, "__module__", "").split(".")[0]
+    plain = isinstance(function, types.FunctionType)
+    return plain and library in ("keras", "tensorflow")
 
 
 def _simple_rnn(cell):
