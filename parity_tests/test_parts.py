@@ -53,6 +53,16 @@ def test_parts_together_are_the_whole(given, count, graph):
         np.testing.assert_allclose(tf.add_n(some), wanted, atol=1e-13)
 
 
+@pytest.mark.parametrize("graph", [True, False])
+def test_a_batch_without_rows_is_one_part(given, graph):
+    function, x, rest = given
+    run = in_parts(function, 2)
+    rest = tf.nest.map_structure(lambda part: part[:0], rest)
+    (part,) = (tf.function(run) if graph else run)(x[:0], rest)
+    assert part["outputs"].shape == (0, T, H)
+    assert all(not np.any(total) for total in part["sums"])
+
+
 def test_every_part_is_a_program_of_its_own(given):
     """And in the graph nothing makes one wait for another."""
     function, x, rest = given

@@ -32,7 +32,7 @@ def in_parts(function, count):
             weights, it takes from outside. It may read variables but must
             not change them: parts would do that one after another.
         count: how many parts, a whole number. With fewer rows than that
-            there is a part for every row.
+            there is a part for every row, and with none one part.
 
     Returns:
         A function of the same tensors, for use in a `tf.function` without
@@ -77,5 +77,5 @@ def _sizes(rows, count):
             "same, known number"
         )
     (rows,) = rows
-    count = min(count, rows)
+    count = max(1, min(count, rows))
     return [(rows + part) // count for part in range(count)]
