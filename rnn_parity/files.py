@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import stat
 import tempfile
 
 from rnn_parity.errors import UserError
@@ -14,18 +15,33 @@ def must_be_writable(path):
     Raises:
         UserError: no such folder, no permission, or `path` is a folder.
     """
-    path = pathlib.Path(path)
-    if path.is_dir():
+    if str(path).endswith(os.sep) or pathlib.Path(path).is_dir():
         raise UserError(f"{path} is a folder; name a file")
+    path = pathlib.Path(path)
     if not path.parent.is_dir():
         raise UserError(f"there is no folder {path.parent}; make it first")
     with atomic_write(path, keep=False):
         pass
 
 
+def make_folder(path):
+    """Makes a folder, and those it is in, unless it is there.
+
+    Raises:
+        UserError: it cannot be made.
+    """
+    try:
+        pathlib.Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make {path}: {error.strerror}") from None
+
+
 @contextlib.contextmanager
 def atomic_write(path, mode="w", keep=True):
     """A file that appears under its name only once it is complete.
+
+    A link stays, and what it leads to is replaced, with the permissions it
+    had. A device or a pipe is written to as it is.
 
     Args:
         path: where it is to be.
@@ -35,20 +51,25 @@ def atomic_write(path, mode="w", keep=True):
     Raises:
         UserError: it cannot be written; what was there is left as it was.
     """
-    path = pathlib.Path(path)
     encoding = None if "b" in mode else "utf-8"
     temporary = None
     try:
+        if os.path.exists(path) and not os.path.isfile(path):
+            path = path if keep else os.devnull
+            with open(path, mode, encoding=encoding) as file:
+                yield file
+            return
+        target = pathlib.Path(os.path.realpath(path))
         handle, temporary = tempfile.mkstemp(
-            dir=path.parent, prefix=f".{path.name}."
+            dir=target.parent, prefix=f".{target.name}."
         )
         with open(handle, mode, encoding=encoding) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         if keep:
-            os.chmod(temporary, 0o666 & ~_umask())
-            os.replace(temporary, path)
+            os.chmod(temporary, _permissions(target))
+            os.replace(temporary, target)
             temporary = None
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}") from None
@@ -58,7 +79,10 @@ def atomic_write(path, mode="w", keep=True):
                 os.unlink(temporary)
 
 
-def _umask():
+def _permissions(path):
+    """Those it has, or would have been given."""
+    with contextlib.suppress(FileNotFoundError):
+        return stat.S_IMODE(os.stat(path).st_mode)
     umask = os.umask(0)
     os.umask(umask)
-    return umask
+    return 0o666 & ~umask
