@@ -361,7 +361,12 @@ def test_plots_are_drawn(tmp_path):
 
 def test_seconds_are_readable():
     shown = [verdict.seconds(v) for v in (12.3456, 0.12345, 4.2e-5, 1e-8)]
-    assert shown == ["12.3 s", "123 ms", "42.0 us", "0.01 us"]
+    assert shown == [
+        "12.3 s",
+        "123 ms",
+        "42.0 \N{MICRO SIGN}s",
+        "0.01 \N{MICRO SIGN}s",
+    ]
 
 
 # --- TensorFlow's own tables ---
@@ -494,7 +499,12 @@ def test_no_worker_outlives_a_killed_run():
         (("--steps", "3", "--strategy", "tf2 dynamik"), "did you mean"),
         (("--steps", "0"), "--steps is '0'; it must be whole numbers"),
         (("--steps", "3,x"), "--steps is '3,x'"),
+        (("--preset", "fast"), "choose from quick, full, tf-rnn-test"),
         (("--batch", "3"), "--batch goes with --steps"),
+        (("--dtype", "float64"), "--dtype goes with --steps"),
+        (("--preset", "tf-rnn-test", "--width", "3"), "sizes and strategies"),
+        (("--steps", "5,4000000000"), "not enough memory for T=4000000000"),
+        (("--steps", "3", "--width", "9999999"), "not enough memory for"),
         (("--steps", "3", "--preset", "quick"), "leave --preset away"),
         (("--preset", "tf-rnn-test", "--steps", "3"), "sizes and strategies"),
         (("--out", "file/folder"), "cannot make file/folder"),
@@ -502,6 +512,7 @@ def test_no_worker_outlives_a_killed_run():
         (("--compare", "half.json", "half.json"), "no JSON, or not all"),
         (("--compare", "other.json", "other.json"), "holds no results of"),
         (("--compare", "list.json", "list.json"), "holds no results of"),
+        (("--compare", "null.json", "null.json"), "holds no results of"),
     ],
 )
 def test_a_mistake_is_one_line(arguments, message, run_cli, tmp_path):
@@ -509,6 +520,9 @@ def test_a_mistake_is_one_line(arguments, message, run_cli, tmp_path):
     (tmp_path / "half.json").write_text('{"benchmarks": [{"na')
     (tmp_path / "other.json").write_text('{"benchmarks": []}')
     (tmp_path / "list.json").write_text("[1, 2]")
+    made = made_up()[0].document
+    made["benchmarks"][0]["stats"]["median"] = None
+    (tmp_path / "null.json").write_text(json.dumps(made))
     done = run_cli("bench", *arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1

@@ -381,6 +381,19 @@ def test_what_is_there_is_kept_unless_forced(run_cli, tmp_path):
     assert out.read_bytes()[:2] == b"PK"
 
 
+def test_export_makes_the_folder_but_no_folder_of_the_prefix(
+    run_cli, tmp_path
+):
+    model = tmp_path / "model.keras"
+    run_cli("convert", FOLDER / "stacked_lstm", "--out", model)
+    refused = run_cli("export", model, "--out", f"{tmp_path}/back/")
+    assert refused.returncode == 2
+    assert "is a folder; name a prefix in it" in one_line(refused.stderr)
+    done = run_cli("export", model, "--out", tmp_path / "back/model.ckpt")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "back/model.ckpt.index").exists()
+
+
 @pytest.mark.parametrize(
     ("out", "message"),
     [

@@ -173,6 +173,96 @@ def test_ctrl_c_is_130_and_one_line(run_cli):
     assert "Traceback" not in done.stderr
 
 
+def shell(line, cwd, **environment):
+    """A line of bash, `rnn-parity` in it a process of its own."""
+    line = line.replace("rnn-parity", f"{sys.executable} -m rnn_parity")
+    root = str(pathlib.Path(__file__).parent.parent)
+    return subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {line}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": root, **environment},
+    )
+
+
+AGAINST = f"rnn-parity {' '.join(QUICK)} --against 1.15.5"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"{AGAINST} --json kept",
+        "rnn-parity run s1 --impl numpy_ref --epochs 1 --animate kept.gif",
+        "rnn-parity diff s3",
+        "rnn-parity run --help",
+    ],
+)
+def test_a_reader_that_has_gone_is_141_and_files_are_there(line, tmp_path):
+    reader = "head -1" if "run s1" in line else "true"
+    done = shell(f"{line} | {reader}", tmp_path)
+    assert done.returncode == 141, done.stderr
+    assert "Traceback" not in done.stderr
+    assert [name[:4] for name in os.listdir(tmp_path)] == (
+        ["kept"] if "kept" in line else []
+    )
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux only")
+@pytest.mark.parametrize("command", ["diff s3", "--help", QUICK[0]])
+def test_output_that_does_not_fit_is_one_line(command, tmp_path):
+    if command == QUICK[0]:
+        command = AGAINST.removeprefix("rnn-parity ")
+    done = shell(f"rnn-parity {command} > /dev/full", tmp_path)
+    assert done.returncode == 2
+    assert "cannot write the output" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_streams_are_as_good_as_none(closed, tmp_path):
+    line = f"rnn-parity run s1 --impl numpy_ref --epochs 1 {closed}"
+    done = shell(line, tmp_path)
+    assert done.returncode == 0
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_what_the_terminal_cannot_show_is_replaced(tmp_path):
+    done = shell(AGAINST, tmp_path, PYTHONIOENCODING="latin-1")
+    assert done.returncode == 0, done.stderr
+    assert "?2e-15" in done.stdout
+
+
+def test_without_a_command_there_is_help(run_cli):
+    done = run_cli()
+    assert done.returncode == 2
+    assert "\n  check  " in done.stdout
+
+
+def test_a_missing_package_is_one_line(run_cli):
+    done = run_cli("run", "s1", before=NO_TENSORFLOW)
+    assert done.returncode == 2
+    assert "the package tensorflow is missing" in one_line(done.stderr)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("diff", "s1", "--html", ""),
+        ("check", "--json", ""),
+        ("bench", "--out", ""),
+        ("inspect", ""),
+        ("convert", "model.ckpt", "--out", ""),
+        ("export", "", "--out", "model.ckpt"),
+    ],
+)
+def test_an_empty_path_is_refused(run_cli, arguments):
+    done = run_cli(*arguments)
+    assert done.returncode == 2
+    assert "names nothing; give a path" in one_line(done.stderr)
+
+
 def test_importing_a_version_prints_nothing():
     code = (
         "import numpy as np, rnn_parity\n"
@@ -237,6 +327,20 @@ def test_ctrl_c_ends_all_processes_with_one_line():
     assert "Traceback" not in stderr
     assert stderr.splitlines()[-1] == "rnn-parity: interrupted"
     assert stdout == ""
+    assert ended(running.pid)
+
+
+def test_no_process_outlives_a_killed_check():
+    running = subprocess.Popen(
+        [sys.executable, "-m", "rnn_parity", *WITH_PROCESSES],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert running.stderr.readline().startswith("checking ")
+    running.kill()
+    running.wait()
     assert ended(running.pid)
 
 

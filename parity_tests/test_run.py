@@ -14,9 +14,9 @@ import pytest
 from conftest import run_python
 from PIL import Image
 
-from rnn_parity import Config, sections
+from rnn_parity import Config, memory, sections
 from rnn_parity.errors import UserError
-from rnn_parity.training import checkpoint, memory
+from rnn_parity.training import checkpoint
 
 NO_TENSORFLOW = "import sys; sys.modules['tensorflow'] = None"
 SIZES = (
@@ -196,6 +196,39 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path):
     assert "fresh data" in out
 
 
+def test_a_figure_needs_no_notebook(run_cli, tmp_path):
+    """A notebook's shell says it has a backend, of a package it has."""
+    backend = "module://matplotlib_inline.backend_inline"
+    done = run_cli(
+        *("run", "s1", *NUMPY, *SIZES, "--figure", "echo.png"),
+        cwd=tmp_path,
+        env={**os.environ, "MPLBACKEND": backend},
+    )
+    assert done.returncode == 0, done.stderr
+    assert os.listdir(tmp_path) == ["echo.png"]
+
+
+@pytest.mark.parametrize("when", ["starting", "training"])
+def test_ctrl_c_that_python_drops_is_heeded(run_cli, when):
+    """A finalizer must not raise; the interruption is lost in it."""
+    before = (
+        "import os, signal\n"
+        "from rnn_parity.training import session\n"
+        "class Dropping:\n"
+        "    def __del__(self):\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        f"name = {'__init__' if when == 'starting' else 'advance'!r}\n"
+        "real = getattr(session.Session, name)\n"
+        "def interrupted(*args, **kwargs):\n"
+        "    Dropping()\n"
+        "    return real(*args, **kwargs)\n"
+        "setattr(session.Session, name, interrupted)\n"
+    )
+    done = run_cli("run", "s1", *NUMPY, *FOREVER, before=before, timeout=60)
+    assert done.returncode == 130
+    assert "interrupted" in done.stderr.splitlines()[-1]
+
+
 @pytest.mark.skipif(not shutil.which("Xvfb"), reason="needs Xvfb")
 def test_a_live_window_can_be_closed_while_training(tmp_path):
     shown, display = os.pipe()
@@ -265,6 +298,7 @@ WRONG = {
         *("--total-series-length", "15000000"),
     ),
     "--save-every is nan": ("s1", *NUMPY, "--save-every", "nan"),
+    "--save-every goes with": ("s1", *NUMPY, "--save-every", "3"),
     "leave --save away": ("s1", "--save", "a", "--resume", "b"),
 }
 

@@ -342,12 +342,12 @@ def test_another_npz_is_refused(tmp_path):
         checkpoint.read(tmp_path)
 
 
-def test_a_checkpoint_that_does_not_fit_its_config_is_refused(saved):
+@pytest.mark.parametrize("wrong", [{"state_size": 9}, {"seed": "three"}])
+def test_a_checkpoint_that_does_not_fit_its_config_is_refused(saved, wrong):
     read = checkpoint.read(saved)
-    wrong = dataclasses.replace(
-        read, config=read.config.replace(state_size=9)
-    )
-    wrong.write(saved)
+    if "state_size" in wrong:
+        wrong = {"config": read.config.replace(**wrong)}
+    dataclasses.replace(read, **wrong).write(saved)
     with pytest.raises(UserError, match="do not fit"):
         checkpoint.read(saved)
 

@@ -7,6 +7,7 @@ import itertools
 import multiprocessing
 import os
 import signal
+import threading
 
 import recorded
 from rnn_parity import cases, ladder, sections
@@ -121,7 +122,7 @@ def run_all(wanted, jobs=None):
     # Forking a process that has TensorFlow's threads is not safe.
     spawn = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(
-        jobs, spawn, _ignore_interrupts
+        jobs, spawn, _live_and_die_with_the_first_one
     ) as pool:
         try:
             running = [pool.submit(_run_group, group) for group in groups]
@@ -145,9 +146,18 @@ def _run_group(group):
     return [(comparison, run(comparison)) for comparison in group]
 
 
-def _ignore_interrupts():
-    """Ctrl-C goes to every process; the first one ends the others."""
+def _live_and_die_with_the_first_one():
+    """Ctrl-C goes to every process; the first one ends the others.
+
+    However it ends, so do they: nobody else would.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def wait():
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def run(comparison):

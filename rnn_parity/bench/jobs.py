@@ -174,15 +174,7 @@ PRESETS = {
 
 
 def find(name, device):
-    """The preset called `name`, its jobs on `device`.
-
-    Raises:
-        UserError: there is none of that name.
-    """
-    from rnn_parity.sections import unknown
-
-    if name not in PRESETS:
-        raise UserError(unknown("preset", name, list(PRESETS)))
+    """The preset called `name`, its jobs on `device`."""
     preset = PRESETS[name]
     there = {
         of: tuple(job.replace(device=device) for job in getattr(preset, of))

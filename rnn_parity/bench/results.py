@@ -260,8 +260,8 @@ class Measured:
     """One strategy at one job: seconds, bytes, counts."""
 
     def __init__(self, stats, extra):
-        self.median, self.iqr = stats["median"], stats["iqr"]
-        self.mean = stats["mean"]
+        seconds = (float(stats[name]) for name in ("median", "iqr", "mean"))
+        self.median, self.iqr, self.mean = seconds
         self.build = extra["build_seconds"]
         self.first = extra["first_seconds"]
         self.nodes = extra["nodes"]

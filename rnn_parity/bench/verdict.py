@@ -32,7 +32,7 @@ class Goal:
 
 def seconds(value):
     """With three digits and the unit that suits."""
-    unit, scale = "us", 1e6
+    unit, scale = "\N{MICRO SIGN}s", 1e6
     if value >= 1e-3:
         unit, scale = ("s", 1) if value >= 1 else ("ms", 1e3)
     digits = max(0, 2 - int(math.log10(max(value * scale, 1))))

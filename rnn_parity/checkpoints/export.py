@@ -6,6 +6,7 @@ the last place of the folded bias (of the forget bias, where that is larger).
 """
 
 import glob
+import os
 import pathlib
 import shutil
 import tempfile
@@ -61,21 +62,22 @@ def export_checkpoint(
 
 
 def check(out, force=False):
-    """The prefix to write, once nothing is in the way.
+    """The prefix to write, once nothing is in the way; makes its folder.
 
     Raises:
-        UserError: it is there already, is a folder, or has no folder.
+        UserError: it is there already, is a folder, or cannot be written.
     """
     from rnn_parity import files
 
     prefix = pathlib.Path(str(out).removesuffix(".index"))
-    index = prefix.with_name(f"{prefix.name}.index")
-    if prefix.is_dir():
+    if prefix.is_dir() or str(out).endswith(os.sep):
         raise UserError(
             f"{prefix} is a folder; name a prefix in it, {prefix}/model.ckpt"
         )
+    index = prefix.with_name(f"{prefix.name}.index")
     if (index.exists() or prefix.exists()) and not force:
         raise UserError(f"{prefix} exists already; --force replaces it")
+    files.make_folder(prefix.parent)
     files.must_be_writable(index)
     return prefix
 

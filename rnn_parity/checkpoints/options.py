@@ -7,6 +7,7 @@ from rnn_parity.checkpoints import recognise
 from rnn_parity.errors import UserError
 
 ACTIVATIONS = ("tanh", "relu", "sigmoid", "linear")
+_LARGEST = 3.4028234e38  # of float32
 OF_CELLS = ("forget_bias", "activation", "cell_clip", "proj_clip")
 
 
@@ -70,7 +71,12 @@ class Options:
     def _per_cell(self, option, inventory):
         given = getattr(self, option)
         cells = [cell for stack in inventory.stacks for cell in stack.cells]
-        able = [cell for cell in cells if option in cell.kind.options]
+        able = [
+            cell
+            for cell in cells
+            if option in cell.kind.options
+            and (cell.projection or option != "proj_clip")
+        ]
         if given is None:
             return {}
         if not isinstance(given, dict):
@@ -176,8 +182,10 @@ def _checked(option, value):
 
 def check_number(option, value):
     """Refuses what no cell of TensorFlow 1 was made with."""
-    if not math.isfinite(value):
-        raise UserError(f"{option} is {value}; give a finite number")
+    if not abs(value) <= _LARGEST:
+        raise UserError(
+            f"{option} is {value}; give a finite number that float32 holds"
+        )
     if option.endswith("_clip") and value <= 0:
         raise UserError(
             f"{option} is {value}; it must be above 0: leave it away where "

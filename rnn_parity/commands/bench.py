@@ -4,6 +4,7 @@ import pathlib
 
 import click
 
+from rnn_parity import sections
 from rnn_parity.commands import options
 from rnn_parity.errors import UserError
 
@@ -46,7 +47,7 @@ def _size_option(name, meaning):
 @click.option(
     "--out",
     "folder",
-    type=click.Path(),
+    type=options.Path(),
     metavar="DIR",
     help="Write unrolling.json, unrolling.md and the plots there.",
 )
@@ -64,13 +65,12 @@ def _size_option(name, meaning):
 @click.option(
     "--dtype",
     type=click.Choice(["float32", "float64"]),
-    default="float32",
     help="With --steps. [float32]",
 )
 @click.option(
     "--compare",
     nargs=2,
-    type=click.Path(),
+    type=options.Path(),
     metavar="A.json B.json",
     help="Measure nothing; set two runs side by side.",
 )
@@ -90,13 +90,16 @@ def bench(preset, device, folder, names, compare, **sizes):
     if compare:
         return _compare(*compare)
     if preset == RNN_TEST:
-        if names or any(sizes[name] for name in ("steps", "batch")):
+        if names or any(sizes.values()):
             raise UserError(f"{RNN_TEST} has sizes and strategies of its own")
         return _rnn_test(device, _folder(folder))
     preset, jobs = _preset(preset, device, sizes)
+    from rnn_parity import memory
     from rnn_parity.bench import contest
 
     every = _programme(jobs, names)
+    for job in every:
+        memory.check_job(job)
     folder = _folder(folder)
     about = contest.probe(device)
     made = _measure(preset, jobs, every, about)
@@ -147,8 +150,10 @@ def _preset(name, device, sizes):
     """The preset's name and record, with the jobs that were asked for."""
     from rnn_parity.bench import jobs
 
+    if name and name not in jobs.PRESETS:
+        known = [*jobs.PRESETS, RNN_TEST]
+        raise UserError(sections.unknown("preset", name, known))
     preset = jobs.find(name or "quick", device)
-    dtype = sizes.pop("dtype")
     if sizes["steps"] is None:
         given = [option for option, value in sizes.items() if value]
         if given:
@@ -161,7 +166,7 @@ def _preset(name, device, sizes):
         sizes["batch"] or (16,),
         sizes["width"] or (64,),
         sizes["layers"] or (1,),
-        dtype=dtype,
+        dtype=sizes["dtype"] or "float32",
         device=device,
     )
     return "own sizes", jobs.Preset(own, rounds=5, turn_seconds=0.05)
@@ -186,10 +191,7 @@ def _folder(folder):
     if folder is None:
         return None
     folder = pathlib.Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot make {folder}: {error.strerror}") from None
+    files.make_folder(folder)
     files.must_be_writable(folder / f"{NAME}.json")
     return folder
 

@@ -49,7 +49,7 @@ from rnn_parity.config import DTYPES
 @click.option(
     "--json",
     "json_path",
-    type=click.Path(),
+    type=options.Path(),
     metavar="FILE",
     help="Also write every comparison to FILE.",
 )
@@ -88,9 +88,9 @@ def check(
     if json_path:
         files.must_be_writable(json_path)
     results = _climb(wanted, jobs)
-    _print_results(results)
     if json_path:
         _write_json(json_path, results)
+    _print_results(results)
     return options.DIFFERENT if any(r.first for r in results) else options.OK
 
 

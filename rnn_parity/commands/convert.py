@@ -8,11 +8,11 @@ from rnn_parity.commands import checkpoint_options, options
 
 
 @click.command()
-@click.argument("checkpoint", type=click.Path())
+@click.argument("checkpoint", type=options.Path())
 @click.option(
     "--out",
     required=True,
-    type=click.Path(),
+    type=options.Path(),
     metavar="FILE",
     help="Where to write: .keras, .weights.h5 or .npz.",
 )

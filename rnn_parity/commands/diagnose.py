@@ -18,35 +18,35 @@ def _answers(_context, _option, values):
 
 
 @click.command()
-@click.argument("checkpoint", type=click.Path())
+@click.argument("checkpoint", type=options.Path())
 @click.option(
     "--inputs",
-    type=click.Path(),
+    type=options.Path(),
     metavar="X.npy",
     help="What your port was given, [batch, time, features].",
 )
 @click.option(
     "--outputs",
-    type=click.Path(),
+    type=options.Path(),
     metavar="Y.npy",
     help="What it computed: all outputs [batch, time, O], or the last "
     "[batch, O].",
 )
 @click.option(
     "--final-state",
-    type=click.Path(),
+    type=options.Path(),
     metavar="F.npz",
     help="The final state it computed, as for --state.",
 )
 @click.option(
     "--lengths",
-    type=click.Path(),
+    type=options.Path(),
     metavar="L.npy",
     help="TensorFlow 1's sequence_length, [batch].",
 )
 @click.option(
     "--state",
-    type=click.Path(),
+    type=options.Path(),
     metavar="S.npz",
     help="The initial state: arrays [batch, units], c before h, the lowest "
     "layer first, forward before backward; or one array of them all, as "
@@ -54,7 +54,7 @@ def _answers(_context, _option, values):
 )
 @click.option(
     "--data",
-    type=click.Path(),
+    type=options.Path(),
     metavar="FILE.npz",
     help="All of these in one file, as inputs, outputs, lengths, state and "
     "final_state (or state/0, state/1, ...).",

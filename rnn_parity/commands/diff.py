@@ -36,7 +36,7 @@ def _region(_context, _option, value):
 @click.option("--numpy", is_flag=True, help="The NumPy version beside them.")
 @click.option(
     "--html",
-    type=click.Path(),
+    type=options.Path(),
     metavar="FILE",
     help="Write a page that needs nothing else, instead.",
 )

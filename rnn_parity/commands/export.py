@@ -7,17 +7,17 @@ from rnn_parity.errors import UserError
 
 
 @click.command()
-@click.argument("model", type=click.Path())
+@click.argument("model", type=options.Path())
 @click.option(
     "--out",
     required=True,
-    type=click.Path(),
+    type=options.Path(),
     metavar="CHECKPOINT",
     help="The prefix to write, such as model.ckpt-1000.",
 )
 @click.option(
     "--like",
-    type=click.Path(),
+    type=options.Path(),
     metavar="CHECKPOINT",
     help="What MODEL was converted from; needed once Keras has saved it "
     "anew. The options below are for that conversion.",

@@ -6,12 +6,12 @@ from rnn_parity.commands import checkpoint_options, options
 
 
 @click.command()
-@click.argument("checkpoint", type=click.Path())
+@click.argument("checkpoint", type=options.Path())
 @checkpoint_options.recognising
 @click.option(
     "--json",
     "json_path",
-    type=click.Path(),
+    type=options.Path(),
     metavar="FILE",
     help="Also write it all to FILE; - writes only that, to stdout.",
 )
@@ -35,10 +35,10 @@ def inspect(checkpoint, json_path, **answers):
         files.must_be_writable(json_path)
     opened = reader.open_checkpoint(checkpoint)
     inventory = Options(**answers).recognise(opened.shapes)
-    if json_path != "-":
-        _print(opened, inventory)
     if json_path:
         _write_json(opened, inventory, json_path)
+    if json_path != "-":
+        _print(opened, inventory)
 
 
 def _print(opened, inventory):

@@ -1,10 +1,31 @@
 """What several commands take and print with."""
 
+import click
+
 from rnn_parity import sections
 from rnn_parity.errors import UserError
 
 WIDE = 1000  # for a pipe, where names matter more than columns
 OK, DIFFERENT, MISUSE, INTERRUPTED = 0, 1, 2, 130
+UNREAD = 141  # what shells report of a command ended by SIGPIPE
+
+
+class Path(click.Path):
+    """A path, not an empty one; what is there its user sees."""
+
+    def __init__(self):
+        super().__init__(readable=False)
+
+    def convert(self, value, param, context):
+        if value == "":  # as of a shell variable that is not set
+            raise UserError(f"{_called(param)} names nothing; give a path")
+        return super().convert(value, param, context)
+
+
+def _called(param):
+    if isinstance(param, click.Argument):
+        return param.name.upper()
+    return param.opts[0]
 
 
 def names(known):
@@ -31,7 +52,11 @@ def console(width=100, markup=True):
         width: for where it is no terminal.
         markup: whether brackets are Rich's; not where names are printed.
     """
-    from rich.console import Console
+    import rich.console
+
+    class Console(rich.console.Console):
+        def on_broken_pipe(self):
+            raise BrokenPipeError  # Rich exits with 1, as if a proof failed
 
     made = Console(highlight=False, markup=markup)
     if not made.is_terminal:

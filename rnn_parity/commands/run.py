@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import math
 import shlex
 import signal
@@ -45,7 +46,7 @@ def _unrolling(_context, _option, value):
 
 
 def _seconds(_context, option, value):
-    if math.isnan(value):  # no bound of click's stops it
+    if value is not None and math.isnan(value):  # click lets it pass
         raise UserError(f"{option.opts[0]} is nan; give a number of seconds")
     return value
 
@@ -96,20 +97,20 @@ def _seconds(_context, option, value):
 )
 @click.option(
     "--figure",
-    type=click.Path(),
+    type=options.Path(),
     metavar="FILE",
     help="Write the tutorial's picture: .png, .svg or .pdf.",
 )
 @click.option(
     "--animate",
-    type=click.Path(),
+    type=options.Path(),
     metavar="FILE",
     help="Write the picture as it changes while training: .gif.",
 )
 @click.option("--live", is_flag=True, help="Show the picture in a window.")
 @click.option(
     "--save",
-    type=click.Path(),
+    type=options.Path(),
     metavar="DIR",
     help="Keep a checkpoint in this folder.",
 )
@@ -117,13 +118,12 @@ def _seconds(_context, option, value):
     "--save-every",
     type=click.FloatRange(min=0),
     callback=_seconds,
-    default=10,
     metavar="SECONDS",
     help="How often at most, besides at the end. [10]",
 )
 @click.option(
     "--resume",
-    type=click.Path(),
+    type=options.Path(),
     metavar="DIR",
     help="Go on from the checkpoint in this folder, and keep it there.",
 )
@@ -153,22 +153,27 @@ def run(section, **given):
     import numpy as np
 
     # The summary tells of numbers that grew too large.
-    with _short_of_memory(section, config), np.errstate(all="ignore"):
+    with (
+        _short_of_memory(section, config),
+        np.errstate(all="ignore"),
+        _Interruption() as interruption,
+    ):
         session = _session(section, config, given, saved)
-        return _run(session, given)
+        return _run(session, given, interruption)
 
 
-def _run(session, given):
+def _run(session, given, interruption):
     """Trains, evaluates, and draws; returns the exit code."""
     watchers = _watchers(session, given)
     click.echo(_heading(session))
+    train = functools.partial(_train, session, watchers, given, interruption)
     if session.strategy is None:
-        stopped = _train(session, watchers, given)
+        stopped = train()
     else:
         from rnn_parity.training import workers
 
         with workers.ending_if_another_is_lost():
-            stopped = _train(session, watchers, given)
+            stopped = train()
     if not given["worker"]:
         _finish(session, watchers, given)
     return options.INTERRUPTED if stopped else options.OK
@@ -177,7 +182,7 @@ def _run(session, given):
 @contextlib.contextmanager
 def _short_of_memory(section, config):
     """Sizes that no memory holds are the user's to mend: one line."""
-    from rnn_parity.training import memory
+    from rnn_parity import memory
 
     memory.check(section, config)
     try:
@@ -205,14 +210,15 @@ def _check_files(given):
     """What would fail at the end fails before the start."""
     from rnn_parity.training import checkpoint
 
-    for name in ("save", "resume", "figure", "animate"):
-        if given[name] == "":  # as of a shell variable that is not set
-            raise UserError(f"--{name} names nothing; give a path")
     if given["save"] and given["resume"]:
         raise UserError(
             "--resume keeps its checkpoint in its own folder; "
             "leave --save away"
         )
+    if given["save_every"] is None:
+        given["save_every"] = 10
+    elif not given["save"] and not given["resume"]:
+        raise UserError("--save-every goes with --save or --resume")
     if given["over"] and not given["workers"]:
         raise UserError("--over says what workers are; add --workers N")
     if given["save"]:
@@ -362,31 +368,46 @@ def _counted(number, word, ending):
 
 
 class _Interruption:
-    """The first Ctrl-C asks; the second one insists."""
+    """Ctrl-C ends the command; while it trains, the first one only asks."""
 
-    asked = False
+    asked = training = False
 
     def __enter__(self):
-        self.before = signal.signal(signal.SIGINT, self._ask)
+        self.before = signal.getsignal(signal.SIGINT)
+        if self.before != signal.SIG_IGN:
+            signal.signal(signal.SIGINT, self._ask)
         return self
-
-    def _ask(self, *_):
-        self.asked = True
-        signal.signal(signal.SIGINT, self.before)
 
     def __exit__(self, *_):
         signal.signal(signal.SIGINT, self.before)
 
+    def _ask(self, *_):
+        insists, self.asked = self.asked or not self.training, True
+        if insists:
+            raise KeyboardInterrupt
 
-def _train(session, watchers, given):
+    @contextlib.contextmanager
+    def while_training(self):
+        if self.asked:  # and Python dropped it: finalizers may not raise
+            raise KeyboardInterrupt
+        self.training = True
+        try:
+            yield
+        finally:
+            self.training = False
+
+
+def _train(session, watchers, given, interruption):
     """Trains to the end, or to Ctrl-C; returns whether it was that."""
     from rnn_parity import progress
 
     folder = None if given["worker"] else given["save"] or given["resume"]
     saved_at = time.monotonic()
     left = _steps_left(session)
-    with _Interruption() as interruption, contextlib.ExitStack() as stack:
-        advance = stack.enter_context(progress.steps(left, "training"))
+    with (
+        interruption.while_training(),
+        progress.steps(left, "training") as advance,
+    ):
         advance("preparing", 0)
         rate = _Rate()
         while not session.finished and not interruption.asked:
@@ -470,15 +491,17 @@ def _drawn(session, view=None):
 def _finish(session, watchers, given):
     """Evaluates, writes the pictures, and says how it went."""
     evaluation = session.evaluate()
-    for line in _summary(session, evaluation):
-        click.echo(line)
     drawn = _drawn(session, evaluation.view)
     if given["figure"]:
         from rnn_parity.training import picture
 
         picture.save(given["figure"], *drawn)
     for watcher in watchers:
-        watcher.finish(*drawn)
+        watcher.write(*drawn)
+    for line in _summary(session, evaluation):
+        click.echo(line)
+    for watcher in watchers:
+        watcher.finish()
 
 
 def _summary(session, evaluation):

@@ -149,7 +149,7 @@ def _checkpoint(path, about, arrays):
             arrays=own,
             **{name: about[name] for name in _PLAIN},
         )
-        fits = _fits(read)
+        fits = isinstance(read.seed, int) and _fits(read)
     except (KeyError, TypeError, ValueError, StopIteration):
         fits = False
     if not fits:

@@ -157,7 +157,7 @@ class Film:
         frame = Image.fromarray(np.asarray(figure.canvas.buffer_rgba()))
         self.frames.append(frame.convert("P", palette=Image.Palette.ADAPTIVE))
 
-    def finish(self, *drawn):
+    def write(self, *drawn):
         """Writes the film; the last frame, given here, stays longer."""
         self.take(*drawn)
         times = [100] * (len(self.frames) - 1) + [3000]
@@ -172,6 +172,9 @@ class Film:
         )
         with files.atomic_write(self.path, "wb") as file:
             file.write(content.getvalue())
+
+    def finish(self):
+        """Nothing is left to do."""
 
 
 class Window:
@@ -207,13 +210,16 @@ class Window:
             self.drawn_at = now
             self.show(*drawn())
 
+    def write(self, *drawn):
+        """Shows the last picture."""
+        self.show(*drawn)
+
     def show(self, *drawn):
         if self.pyplot.fignum_exists(self.figure.number):
             draw(self.figure, *drawn)
             self.figure.canvas.draw_idle()
             self.figure.canvas.flush_events()
 
-    def finish(self, *drawn):
-        """Shows the last picture until the window is closed."""
-        self.show(*drawn)
+    def finish(self):
+        """Waits until the window is closed."""
         self.pyplot.show(block=True)

@@ -16,11 +16,28 @@ _CGROUPS = (
 
 
 def too_little():
-    """The error that says so."""
+    """The error that says so of a training."""
     return UserError(
         "there is not enough memory for these sizes; make state_size, "
         "num_layers, batch_size or the series smaller"
     )
+
+
+def check_job(job):
+    """As `check`, for a job of the benchmark and NumPy's version of it.
+
+    Raises:
+        UserError: it cannot fit.
+    """
+    layer = 8 * job.width**2 + 4 * job.width
+    steps = job.steps * job.batch * job.width
+    inputs_and_targets, gates_h_and_c = 2 * steps, 6 * steps
+    numbers = inputs_and_targets + job.layers * (gates_h_and_c + 2 * layer)
+    if numbers * np.dtype("float64").itemsize > available():
+        raise UserError(
+            f"there is not enough memory for {job}; give smaller --steps, "
+            "--batch, --width or --layers"
+        )
 
 
 def check(section, config):
