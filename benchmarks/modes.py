@@ -120,7 +120,7 @@ def main(sections, rounds, path, way):
     results = {key: hold(key, rounds) for key in keys}
     for key, row in results.items():
         for name, result in row.items():
-            click.echo(f"{key} {name:16} {result['us']:10.1f} us a step")
+            click.echo(f"{key} {name:16} {result['us']:10.1f} µs a step")
     if path:
         with files.atomic_write(path) as file:
             json.dump(results, file, indent=1)

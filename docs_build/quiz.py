@@ -159,7 +159,8 @@ def on_traps():
             ("Yes, by about T", "Yes, by a little"),
             0,
             f"{speed.us('s5', 'TF1 session')} \N{MICRO SIGN}s against "
-            f"{speed.us('s4', 'TF1 session')} us. Compiled in TensorFlow 2 "
+            f"{speed.us('s4', 'TF1 session')} \N{MICRO SIGN}s. "
+            f"Compiled in TensorFlow 2 "
             f"they are equal: {speed.us('s5', 'tf2')} and "
             f"{speed.us('s4', 'tf2')} \N{MICRO SIGN}s.",
         ),

@@ -27,6 +27,7 @@ _TODAY = (
     "test_the_next_updates_of_a_session_of_today"
 )
 _MESSAGES = "parity_tests/test_guide.py::test_messages_are_what_is_printed"
+_WHERE = "parity_tests/test_symbols.py::test_where_chose_rows"
 _RESUME = (
     "parity_tests/test_training.py::test_a_resumed_session_is_bit_identical"
 )
@@ -209,11 +210,20 @@ PROGRAM = (
     ),
     Symbol(
         "tf.expand_dims, tf.reshape, tf.transpose, tf.matmul, tf.tanh, "
-        "tf.reduce_mean, tf.reduce_sum, tf.maximum, tf.where, tf.constant",
+        "tf.reduce_mean, tf.reduce_sum, tf.maximum, tf.constant",
         _EQUAL,
         "the same",
-        "reshape reads row by row in all of them",
+        "reshape reads row by row in all of them; dim and reduction_indices "
+        "are axis now, keep_dims is keepdims",
         _PARITY,
+    ),
+    Symbol(
+        "tf.where(cond, x, y)",
+        _ARGUMENTS,
+        "tf.where(cond[:, None], x, y)",
+        "a cond [B] chose rows of [B, H]; it chooses columns now, without a "
+        "word where B is H",
+        _WHERE,
     ),
     Symbol(
         "tf.sequence_mask",

@@ -33,6 +33,18 @@ def test_zero_state():
         np.testing.assert_array_equal(h, keras_h)
 
 
+def test_where_chose_rows():
+    """And chooses columns today, where there are as many."""
+    x, y = np.random.default_rng(6).normal(size=(2, 4, 4))
+    chosen = np.array([True, False, False, True])
+    old = in_a_session(lambda: v1.where(chosen, x, y))
+    np.testing.assert_array_equal(old[0], x[0])
+    np.testing.assert_array_equal(old[1], y[1])
+    np.testing.assert_array_equal(tf.where(chosen[:, None], x, y), old)
+    np.testing.assert_array_equal(tf.where(chosen, x, y)[:, 0], x[:, 0])
+    np.testing.assert_array_equal(tf.where(chosen, x, y)[:, 1], y[:, 1])
+
+
 @pytest.mark.parametrize("norm", [0.5, 50.0])
 def test_clip_by_global_norm(norm):
     rng = np.random.default_rng(4)
