@@ -23,7 +23,8 @@ import numpy as np
 from numpy_ref import ops
 
 GATES = ("input", "transform", "forget", "output")  # i, j, f, o
-LAYER_NORM_EPSILON = 1e-12  # that of tf.contrib.layers.layer_norm
+# Those of tf.contrib.layers.layer_norm.
+LAYER_NORM_EPSILON, LAYER_NORM_EPSILON_OF_HALF = 1e-12, 1e-3
 
 
 def relu(x):
@@ -447,7 +448,9 @@ def layer_norm(x, gamma, beta):
     """
     mean = x.mean(axis=1, keepdims=True)
     variance = np.mean((x - mean) ** 2, axis=1, keepdims=True)
-    return gamma * (x - mean) / np.sqrt(variance + LAYER_NORM_EPSILON) + beta
+    half = x.dtype == np.float16
+    epsilon = LAYER_NORM_EPSILON_OF_HALF if half else LAYER_NORM_EPSILON
+    return gamma * (x - mean) / np.sqrt(variance + epsilon) + beta
 
 
 class LayerNormBasicLSTMCell(LSTMCell):

@@ -11,6 +11,8 @@ from numpy_ref import tf1_contrib_cells as contrib
 from numpy_ref import tf1_frequency_cells as frequency
 from numpy_ref import tf1_rnn
 from rnn_parity import ladder, tolerances
+from rnn_parity.quiet import tf
+from tf2 import tf1_cells as tf2_cells
 
 NAMES = [*tf1_cases.CELLS, *tf1_cases.LOOPS]
 ALL = [
@@ -238,3 +240,19 @@ def test_the_recorded_phased_lstm_is_open_half_open_and_closed():
     closed = phi >= cell.ratio_on
     for seen in (opens, closed, ~opens & ~closed):
         assert seen.sum() >= 10
+
+
+def test_layer_normalisation_in_half_precision_adds_more():
+    """1e-12 is 0 there; tf.contrib.layers.layer_norm took 1e-3 instead."""
+    x = np.float16([[0, 0, 0], [1, 2, 6]])
+    gamma, beta = np.float16([2, 1, 3]), np.float16([0.5, -1, 0])
+    deviation = np.float64(x[1]) - 3
+    wanted = gamma * deviation / np.sqrt(14 / 3 + 1e-3) + beta
+    got = cells.layer_norm(x, gamma, beta)
+    np.testing.assert_array_equal(got[0], beta)
+    np.testing.assert_allclose(got[1], wanted, rtol=2e-3)
+    keras_cell = tf2_cells.TF1LSTMCell(3, layer_norm=True, dtype="float16")
+    keras_cell.gammas, keras_cell.betas = {"any": gamma}, {"any": beta}
+    np.testing.assert_allclose(
+        keras_cell.norm(tf.constant(x), "any"), got, rtol=2e-3
+    )

@@ -19,7 +19,8 @@ from keras import ops
 
 _register = keras.saving.register_keras_serializable("rnn_parity")
 GATES = ("input", "transform", "forget", "output")  # i, j, f, o
-LAYER_NORM_EPSILON = 1e-12  # that of tf.contrib.layers.layer_norm
+# Those of tf.contrib.layers.layer_norm.
+LAYER_NORM_EPSILON, LAYER_NORM_EPSILON_OF_HALF = 1e-12, 1e-3
 
 
 class Arrays(keras.Layer):
@@ -228,7 +229,9 @@ class TF1LSTMCell(TF1Cell):
             return x
         mean = ops.mean(x, -1, keepdims=True)
         variance = ops.mean(ops.square(x - mean), -1, keepdims=True)
-        scale = ops.sqrt(variance + LAYER_NORM_EPSILON)
+        half = keras.backend.standardize_dtype(x.dtype) == "float16"
+        epsilon = LAYER_NORM_EPSILON_OF_HALF if half else LAYER_NORM_EPSILON
+        scale = ops.sqrt(variance + epsilon)
         return self.gammas[which] * (x - mean) / scale + self.betas[which]
 
     def get_config(self):
