@@ -389,6 +389,11 @@ def test_export_makes_the_folder_but_no_folder_of_the_prefix(
     refused = run_cli("export", model, "--out", f"{tmp_path}/back/")
     assert refused.returncode == 2
     assert "is a folder; name a prefix in it" in one_line(refused.stderr)
+    foreign = tmp_path / "foreign.keras"
+    foreign.write_bytes(model.read_bytes()[:500])
+    refused = run_cli("export", foreign, "--out", tmp_path / "back/m.ckpt")
+    assert refused.returncode == 2
+    assert not (tmp_path / "back").exists()
     done = run_cli("export", model, "--out", tmp_path / "back/model.ckpt")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "back/model.ckpt.index").exists()

@@ -14,6 +14,7 @@ import zipfile
 
 import numpy as np
 
+from rnn_parity import files
 from rnn_parity.checkpoints import forms, optimizers, saving
 from rnn_parity.checkpoints.recognise import KERAS_ADAM
 from rnn_parity.errors import UserError
@@ -57,18 +58,17 @@ def export_checkpoint(
         done += array.nbytes
         progress(name, min(1.0, done / total))
 
+    files.make_folder(prefix.parent)
     shapes = write(prefix, _arrays(loaded, origin, optimizer), written)
     return shapes, [*notes, *more]
 
 
 def check(out, force=False):
-    """The prefix to write, once nothing is in the way; makes its folder.
+    """The prefix to write, once nothing is in the way.
 
     Raises:
         UserError: it is there already, is a folder, or cannot be written.
     """
-    from rnn_parity import files
-
     prefix = pathlib.Path(str(out).removesuffix(".index"))
     if prefix.is_dir() or str(out).endswith(os.sep):
         raise UserError(
@@ -77,8 +77,8 @@ def check(out, force=False):
     index = prefix.with_name(f"{prefix.name}.index")
     if (index.exists() or prefix.exists()) and not force:
         raise UserError(f"{prefix} exists already; --force replaces it")
-    files.make_folder(prefix.parent)
-    files.must_be_writable(index)
+    if prefix.parent.is_dir():  # or it is made once there is what to write
+        files.must_be_writable(index)
     return prefix
 
 
