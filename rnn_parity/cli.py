@@ -37,7 +37,7 @@ def main(arguments=None):
     try:
         code = _run(sys.argv[1:] if arguments is None else arguments)
         sys.stdout.flush()
-    except (click.exceptions.Abort, KeyboardInterrupt):
+    except (click.exceptions.Abort, KeyboardInterrupt, EOFError):
         _say("interrupted")
         code = INTERRUPTED
     except click.ClickException as error:

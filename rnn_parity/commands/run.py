@@ -217,7 +217,7 @@ def _check_files(given):
         )
     if given["save_every"] is None:
         given["save_every"] = 10
-    elif not given["save"] and not given["resume"]:
+    elif not (given["save"] or given["resume"] or given["worker"]):
         raise UserError("--save-every goes with --save or --resume")
     if given["over"] and not given["workers"]:
         raise UserError("--over says what workers are; add --workers N")
