@@ -1,6 +1,7 @@
 """What the tests share: a process runner and one section's worth of data."""
 
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -8,6 +9,11 @@ import numpy as np
 import pytest
 
 from rnn_parity import SECTIONS, Config, cases, weights
+
+# A shell that starts the suite in the background has Ctrl-C ignored, and so
+# would all that the tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SIZES = Config(
     total_series_length=24,
