@@ -37,11 +37,18 @@ def identity(x):
     return x
 
 
+def hard_sigmoid(x):
+    """clip(0.2 x + 0.5, 0, 1), of Keras 1 and 2; Keras 3 has x / 6."""
+    fifth, half = np.asarray([0.2, 0.5], x.dtype)
+    return np.clip(fifth * x + half, 0, 1)
+
+
 ACTIVATIONS = {
     "tanh": np.tanh,
     "relu": relu,
     "sigmoid": ops.sigmoid,
     "linear": identity,
+    "hard_sigmoid": hard_sigmoid,
 }
 
 

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from rnn_parity import SECTIONS, Config, cases, weights
+from rnn_parity import SECTIONS, Config, cases, cli, weights
 
 # A shell that starts the suite in the background has Ctrl-C ignored, and so
 # would all that the tests start.
@@ -27,6 +27,21 @@ SIZES = Config(
     output_keep_prob=0.7,
     dtype="float64",
 )
+
+
+@pytest.fixture
+def call_cli(capsys):
+    """`rnn-parity` in this process, which has TensorFlow already."""
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as ended:
+            cli.main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        return subprocess.CompletedProcess(
+            arguments, ended.value.code, out, err
+        )
+
+    return call
 
 
 def make_inputs(key, config=SIZES, seed=7, batches=2):

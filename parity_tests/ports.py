@@ -207,6 +207,25 @@ def flat(state):
 # --- Keras ---
 
 
+def keras_layer(name, arrays, **options):
+    """A Keras layer with these arrays, as Keras has them."""
+    import keras
+
+    layer = getattr(keras.layers, name)(
+        len(arrays[1]), return_sequences=True, return_state=True, **options
+    )
+    layer.build((ROWS, STEPS, len(arrays[0])))
+    layer.set_weights(arrays)
+    return layer
+
+
+def hard_2_of_keras(x):
+    """`hard_2`, of tensors."""
+    import keras
+
+    return keras.ops.clip(0.2 * x + 0.5, 0, 1)
+
+
 def keras_lstm(kernel, recurrent, bias, units=UNITS, **options):
     """A Keras LSTM with these arrays, as Keras has them."""
     import keras

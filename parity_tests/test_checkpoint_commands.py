@@ -5,7 +5,6 @@ import os
 import re
 import resource
 import shutil
-import subprocess
 import sys
 
 import numpy as np
@@ -13,26 +12,10 @@ import pytest
 from conftest import run_python
 
 import recorded
-from rnn_parity import cli
 from rnn_parity.checkpoints import export
 from rnn_parity.quiet import tf
 
 FOLDER = recorded.FOLDER / "checkpoints"
-
-
-@pytest.fixture
-def call_cli(capsys):
-    """`rnn-parity` in this process, which has TensorFlow already."""
-
-    def call(*arguments):
-        with pytest.raises(SystemExit) as ended:
-            cli.main([str(argument) for argument in arguments])
-        out, err = capsys.readouterr()
-        return subprocess.CompletedProcess(
-            arguments, ended.value.code, out, err
-        )
-
-    return call
 
 
 def one_line(text):
@@ -316,18 +299,20 @@ class Module(tf.Module):
         return x @ self.weight
 
 
-def test_a_tensorflow_2_checkpoint_is_named(call_cli, tmp_path):
+def test_objects_without_a_cell_are_named(call_cli, tmp_path):
     tf.train.Checkpoint(model=Module()).write(str(tmp_path / "two"))
-    done = call_cli("inspect", tmp_path / "two")
+    done = call_cli("convert", tmp_path / "two", "--out", tmp_path / "a.npz")
     assert done.returncode == 2
-    assert "is a TensorFlow 2 checkpoint" in one_line(done.stderr)
+    line = one_line(done.stderr)
+    assert "holds no recurrent cell of TensorFlow 1" in line
+    assert "model/weight" in line
 
 
 def test_a_saved_model_is_named(call_cli, tmp_path):
     tf.saved_model.save(Module(), str(tmp_path / "two"))
     done = call_cli("inspect", tmp_path / "two")
     assert done.returncode == 2
-    assert "TensorFlow 2" in one_line(done.stderr)
+    assert "two/variables/variables" in one_line(done.stderr)
     v1 = tf.compat.v1
     with tf.Graph().as_default(), v1.Session() as session:
         v1.get_variable("rnn/lstm_cell/kernel", (8, 20))

@@ -31,8 +31,7 @@ from rnn_parity.checkpoints.export import export_checkpoint
 from rnn_parity.quiet import tf
 
 FOLDER = recorded.FOLDER / "checkpoints"
-ALL = sorted(path.parent.name for path in FOLDER.glob("*/truth.json"))
-NAMES = [name for name in ALL if name != "keras_layers"]
+NAMES = sorted(path.parent.name for path in FOLDER.glob("*/truth.json"))
 INPUTS_OF = {
     "outputs of encoder": ("encoder/outputs",),
     "outputs of chars, both directions": (
@@ -391,11 +390,6 @@ def test_an_option_that_does_not_fit_is_one_line(options, message):
     assert "\n" not in str(error.value)
 
 
-def test_keras_layers_of_tf1_are_named_and_refused():
-    with pytest.raises(UserError, match=r"tf\.keras layer"):
-        rnn_parity.convert_checkpoint(FOLDER / "keras_layers")
-
-
 # --- Any cell, any size, any weights ---
 
 STORED = {
@@ -413,6 +407,12 @@ STORED = {
     "IndRNNCell": "ind_rnn_cell",
     "IndyLSTMCell": "indy_lstm_cell",
     "IndyGRUCell": "indy_gru_cell",
+    "tf.keras.SimpleRNN": "simple_rnn",
+    "tf.keras.LSTM": "lstm",
+    "tf.keras.GRU": "gru",
+    "tf.keras.GRUResetAfter": "gru_1",
+    "tf.keras.CuDNNLSTM": "cu_dnnlstm",
+    "tf.keras.CuDNNGRU": "cu_dnngru",
 }
 
 
@@ -481,6 +481,22 @@ def shapes_of(kind, inputs, units, outputs, extras):
             "kernel_u": (1, columns),
             "bias": (columns,),
         }
+    if kind.startswith("tf.keras."):
+        gates = {"SimpleRNN": 1, "LSTM": 4, "GRU": 3}
+        columns = gates[kinds.BY_NAME[kind].keras] * units
+        bias = (columns,)
+        if kind == "tf.keras.GRUResetAfter":
+            bias = (2, columns)
+        elif kind.startswith("tf.keras.CuDNN"):
+            bias = (2 * columns,)
+        found = {
+            "kernel": (inputs, columns),
+            "recurrent_kernel": (units, columns),
+            "bias": bias,
+        }
+        if kind in WITHOUT_BIAS and extras:
+            del found["bias"]
+        return found
     if kind == "IndyGRUCell":
         return {
             "gate_kernel_w": (inputs, 2 * units),
@@ -494,9 +510,10 @@ def shapes_of(kind, inputs, units, outputs, extras):
 
 
 PROJECTED = ("LSTMCell", "NASCell", "CoupledInputForgetGateLSTMCell")
+WITHOUT_BIAS = ("tf.keras.LSTM", "tf.keras.SimpleRNN")  # perhaps
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=90, deadline=None, derandomize=True)
 @given(
     kind=st.sampled_from(sorted(STORED)),
     inputs=st.integers(1, 6),
@@ -523,8 +540,8 @@ def test_any_cell_converts_and_goes_back(
     tmp_path_factory,
 ):
     random = np.random.default_rng(seed)
-    extras = extras and kind in PROJECTED
-    outputs = projection if extras else units
+    extras = extras and kind in (*PROJECTED, *WITHOUT_BIAS)
+    outputs = projection if extras and kind in PROJECTED else units
     shapes = shapes_of(kind, inputs, units, outputs, extras)
     of_kind = kinds.BY_NAME[kind]
     scope = f"rnn/{STORED[kind]}"
@@ -543,6 +560,8 @@ def test_any_cell_converts_and_goes_back(
         options["forget_bias"] = forget_bias
     if "cell_clip" in of_kind.options and clip:
         options["cell_clip"] = clip
+    if "recurrent_activation" in of_kind.options and clip:
+        options["recurrent_activation"] = "sigmoid"
     found = rnn_parity.convert_checkpoint(path, **options)
     cell = of_kind.make(arrays, **options)
     series = random.standard_normal((3, 4, inputs)).astype(dtype)
@@ -577,6 +596,11 @@ def assert_goes_back(found, stored):
         if argument == "bias" and options.get("forget_bias"):
             spacing = np.spacing(np.abs(wanted) + abs(options["forget_bias"]))
             assert (np.abs(back[argument] - wanted) <= spacing).all()
+        elif (argument, cell.kind.name) == ("bias", "tf.keras.CuDNNLSTM"):
+            both, back_both = (
+                a.reshape(2, -1) for a in (wanted, back["bias"])
+            )
+            np.testing.assert_array_equal(back_both.sum(0), both.sum(0))
         else:
             np.testing.assert_array_equal(
                 back[argument].reshape(wanted.shape), wanted

@@ -22,8 +22,10 @@ from ports import (
     flat,
     gru_step,
     hard_2,
+    hard_2_of_keras,
     hard_3,
     keras_gru,
+    keras_layer,
     keras_lstm,
     loop,
     lstm_step,
@@ -221,6 +223,91 @@ def keras_gru_port(**options):
     layer = keras_gru(w, **options)
     outputs = np.asarray(layer(case.x, initial_state=h)[0])
     return case.found({"rnn/gru_cell": w}, outputs, state=h)
+
+
+def of_tf_keras(
+    name, gates, bias, told=None, stored=None, lengths=None, **options
+):
+    """A layer of tf.keras, and a Keras 3 layer as its port.
+
+    Args:
+        name: of both.
+        gates: how many.
+        bias: its shape, without units.
+        told: of `diagnose`.
+        stored: (kernel, recurrent_kernel, bias) -> what the checkpoint has.
+        options: of the Keras layer.
+    """
+    case = Case()
+    arrays = [
+        case.random(INPUTS, gates * UNITS),
+        case.random(UNITS, gates * UNITS),
+        case.random(*bias[:-1], bias[-1] * UNITS),
+    ]
+    options = {"recurrent_activation": hard_2_of_keras} | options
+    layer = keras_layer(name, arrays, **options)
+    state = case.state(*[UNITS] * (1 + (name == "LSTM")))
+    mask = None if lengths is None else np.arange(STEPS) < lengths[:, None]
+    outputs, *_ = layer(case.x, initial_state=state[::-1], mask=mask)
+    arrays = stored(*arrays) if stored else arrays
+    names = ("kernel", "recurrent_kernel", "bias")
+    return case.found(
+        {"lstm": dict(zip(names, arrays, strict=True))},
+        np.asarray(outputs),
+        state=state,
+        lengths=lengths,
+        **(told or {}),
+    )
+
+
+def keras_lstm_port(**options):
+    return of_tf_keras("LSTM", 4, (4,), **options)
+
+
+def blocks(order):
+    """Gates stored in another order than the port has them."""
+
+    def stored(*arrays):
+        parts = [np.split(array, len(order), -1) for array in arrays]
+        return [np.concatenate([p[n] for n in order], -1) for p in parts]
+
+    return stored
+
+
+def less_by_one(kernel, recurrent, bias):
+    bias = bias.copy()
+    bias[UNITS : 2 * UNITS] -= 1
+    return kernel, recurrent, bias
+
+
+def sum_of_biases(kernel, recurrent, bias):
+    """Two biases, of which the port has the sum."""
+    part = np.float32(0.25) * bias
+    return kernel, recurrent, np.stack([part, bias - part])
+
+
+def as_of_cudnn(kernel, recurrent, bias):
+    """What the port took for its kernels; a bias for the two."""
+    return kernel, recurrent, np.concatenate([bias / 4, bias * 3 / 4])
+
+
+def only_bias_of_inputs(**options):
+    """A port with reset_after=True, its bias in the first of two."""
+    case = Case()
+    shapes = (INPUTS, 3 * UNITS), (UNITS, 3 * UNITS), (3 * UNITS,)
+    arrays = [case.random(*shape) for shape in shapes]
+    two = np.stack([arrays[2], np.zeros_like(arrays[2])])
+    layer = keras_layer(
+        "GRU",
+        [*arrays[:2], two],
+        reset_after=True,
+        recurrent_activation=hard_2_of_keras,
+    )
+    (h,) = case.state(UNITS)
+    outputs = np.asarray(layer(case.x, initial_state=h)[0])
+    names = ("kernel", "recurrent_kernel", "bias")
+    stored = dict(zip(names, arrays, strict=True))
+    return case.found({"gru": stored}, outputs, state=h)
 
 
 def bias_inside_the_reset(w):
@@ -559,6 +646,31 @@ CASES = {
     ),
     "GRU with reset_after=False": reset_before,
     "the GRU's u and 1 - u exchanged": lambda: gru(update="c"),
+    "sigmoid instead of hard_sigmoid in the gates": lambda: keras_lstm_port(
+        recurrent_activation="sigmoid"
+    ),
+    "hard_sigmoid of Keras 3 (x / 6 + 0.5) in the gates instead of Keras 2's "
+    "(0.2 x + 0.5)": lambda: keras_lstm_port(
+        recurrent_activation="hard_sigmoid"
+    ),
+    "gates of a layer of tf.keras read in TensorFlow 1's order, "
+    "i, j, f, o": lambda: keras_lstm_port(stored=blocks((0, 2, 1, 3))),
+    "z and r of a layer of tf.keras exchanged": lambda: of_tf_keras(
+        "GRU", 3, (3,), stored=blocks((1, 0, 2)), reset_after=False
+    ),
+    "a forget_bias of 1 added to a layer of tf.keras": (
+        lambda: keras_lstm_port(stored=less_by_one)
+    ),
+    "a GRU of tf.keras with reset_after=True": only_bias_of_inputs,
+    "a GRU of tf.keras with reset_after=False": lambda: of_tf_keras(
+        "GRU", 3, (3,), stored=sum_of_biases, reset_after=False
+    ),
+    "cuDNN's kernels as they are stored": lambda: keras_lstm_port(
+        stored=as_of_cudnn, recurrent_activation="sigmoid"
+    ),
+    "zeros past the end instead of the last output again": (
+        lambda: keras_lstm_port(lengths=LENGTHS, zero_output_for_mask=True)
+    ),
     "peepholes left out": lambda: lstm(w=all_of_lstm, peepholes=False),
     "cell_clip left out": lambda: lstm(given={"cell_clip": 0.5}),
     "proj_clip left out": lambda: lstm(

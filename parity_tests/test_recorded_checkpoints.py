@@ -13,9 +13,11 @@ from tf1_cases import make_cell, named, nested
 import recorded
 from numpy_ref import tf1_cells as cells
 from numpy_ref import tf1_contrib_cells as contrib
+from numpy_ref import tf1_keras_cells as keras_cells
 from numpy_ref import tf1_rnn
 from recorded import record_all
 from rnn_parity import ladder, tolerances
+from rnn_parity.checkpoints import objects
 from rnn_parity.quiet import tf
 
 FOLDER = recorded.FOLDER / "checkpoints"
@@ -44,15 +46,30 @@ def make(of_cell, variables):
     kind = kind if kind != "GRUBlockCell" else "GRUBlockCellV2"
     options = dict(of_cell["options"])
     residual = options.pop("residual", False)
-    if "activation" in options:
-        options["activation"] = cells.ACTIVATIONS[options["activation"]]
-    kind = getattr(cells, kind, None) or getattr(contrib, kind)
-    cell = make_cell(kind, variables, of_cell["scope"], **options)
+    for option in options:
+        if option.endswith("activation"):
+            options[option] = cells.ACTIVATIONS[options[option]]
+    if kind.startswith("tf.keras."):
+        kind = getattr(keras_cells, kind.removeprefix("tf.keras."))
+        cell = kind(**arrays_in(of_cell["scope"], variables), **options)
+    else:
+        kind = getattr(cells, kind, None) or getattr(contrib, kind)
+        cell = make_cell(kind, variables, of_cell["scope"], **options)
     assert cell.input_size == of_cell["input_size"]
     size = of_cell["units"], of_cell.get("projection", of_cell["units"])
     lstm = isinstance(cell.state_size, tuple)
     assert cell.state_size == (size if lstm else size[0])
     return cells.ResidualWrapper(cell) if residual else cell
+
+
+def arrays_in(scope, variables):
+    """{name: array} of a layer of tf.keras; it may have no bias."""
+    names = ("kernel", "recurrent_kernel", "bias")
+    return {
+        name: variables[f"{scope}/{name}"]
+        for name in names
+        if f"{scope}/{name}" in variables
+    }
 
 
 class Run:
@@ -67,7 +84,11 @@ class Run:
         self.concatenated = not of_run.get("state_is_tuple", True)
         self.arrays = arrays
         self.prefix = prefix
-        self.compute = getattr(self, of_run["loop"])
+        loop = of_run["loop"]
+        if loop == "tf.keras":
+            both = self.layers["bw"]
+            loop = "bidirectional_dynamic_rnn" if both else "dynamic_rnn"
+        self.compute = getattr(self, loop)
 
     def given(self, name):
         return self.arrays.get(f"{self.prefix}/{name}")
@@ -168,8 +189,10 @@ def test_numpy_computes_what_the_truth_says(name):
     arrays = recorded.read(FOLDER / name / "truth.npz")
     recorded.provenance(FOLDER / name, arrays)
     del arrays["provenance"]
-    shapes = {key: list(value.shape) for key, value in variables.items()}
+    shapes = {key: list(np.shape(value)) for key, value in variables.items()}
     assert shapes == truth["variables"]
+    names = objects.plain_names(variables)
+    variables = {name: variables[stored] for name, stored in names.items()}
     plain = {
         key: value
         for key, value in arrays.items()
@@ -189,7 +212,7 @@ def test_numpy_computes_what_the_truth_says(name):
 
 def test_all_releases_and_situations_are_there():
     releases = [read_truth(name)["tensorflow"] for name in NAMES]
-    assert len(NAMES) == 33
+    assert len(NAMES) == 38
     for release in record_all.RELEASES:
         assert releases.count(release.version) >= 3
 

@@ -121,7 +121,7 @@ def restore_exported(inside, release, checkpoints):
     with tempfile.TemporaryDirectory() as exported:
         for truth in sorted(checkpoints.glob("*/truth.json")):
             told = json.loads(truth.read_text("utf-8"))
-            if told["tensorflow"] == release.version and told["runs"]:
+            if told["tensorflow"] == release.version:
                 name = truth.parent.name
                 export_again(truth.parent, pathlib.Path(exported) / name)
         subprocess.run(

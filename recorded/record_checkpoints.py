@@ -8,7 +8,9 @@ situation that the release is for becomes a folder in FOLDER with
 
 model.ckpt...
     what `tf.train.Saver` wrote after two training steps from random weights
-    (without a MetaGraph);
+    (without a MetaGraph), or `tf.train.Checkpoint` (keras_objects);
+model.h5
+    the same from tf.keras (keras_model);
 truth.json
     release, situation, all variables with their shapes, and per run the loop
     and its cells: the scope of the cell's variables, kind, layer, direction,
@@ -48,6 +50,8 @@ class Situation(record_cells.Program):
         self.saver_options = {}
         self.finals = []
         self.averages = None
+        self.objects = None  # a tf.train.Checkpoint, in a Saver's place
+        self.model = None  # of tf.keras, to be saved besides
 
     # The loops. Each declares a run: `cells` says what is in it.
 
@@ -441,14 +445,200 @@ def look_alikes(s):
     return s.minimize(s.tf.train.MomentumOptimizer(0.01, 0.9))
 
 
-def keras_layers(s):
-    """Layers of tf.keras, whose first kernel would fit an LSTMCell."""
-    s.prefix = "keras/"
-    layers = s.tf.keras.layers
+# --- Layers of tf.keras ---
+
+
+def keras_run(s, layer, kind, units, run, **options):
+    """A layer, its sequences and states returned, over rows of lengths.
+
+    It repeats its last output past a row's end; recorded are zeros.
+    """
+    truth = cell(layer.name, f"tf.keras.{kind}", INPUTS, units, **options)
+    s.begin(run, "tf.keras", [truth])
+    mask, valid = keras_mask(s)
     inputs = s.inputs()
-    for layer in (layers.LSTM(2), layers.GRU(2), layers.SimpleRNN(2)):
-        s.finals.append(layer(inputs))
+    state = s.state((units, units) if "LSTM" in kind else units)
+    outputs, *final = layer(inputs, mask=mask, initial_state=swapped(state))
+    return s.end(outputs * valid, swapped(final))
+
+
+def keras_mask(s):
+    """(as layers take it, as something to multiply by)."""
+    mask = s.tf.sequence_mask(s.lengths(), STEPS)
+    return mask, s.tf.cast(mask, s.dtype)[:, :, s.tf.newaxis]
+
+
+def swapped(state):
+    """c, h -> [h, c] and the other way round; one alone stays alone."""
+    if not isinstance(state, (tuple, list)):
+        return [state]
+    return list(state)[::-1] if len(state) > 1 else state[0]
+
+
+WHOLE = {"return_sequences": True, "return_state": True}
+
+
+def keras_layers(s):
+    """Layers of tf.keras with all its defaults, saved by a Saver."""
+    layers = s.tf.keras.layers
+    for name, units in (("LSTM", 5), ("GRU", 4), ("SimpleRNN", 2)):
+        layer = getattr(layers, name)(units, name=name.lower(), **WHOLE)
+        outputs = keras_run(s, layer, name, units, name.lower())
+    s.dense(outputs, "dense")
     return s.minimize(s.tf.train.AdamOptimizer(0.01))
+
+
+def keras_arguments(s):
+    """The same with other activations, biases and resets."""
+    layers = s.tf.keras.layers
+    for run, name, units, truth, options in (
+        ("a", "LSTM", 5, "LSTM", {"recurrent_activation": "sigmoid"}),
+        ("b", "LSTM", 2, "LSTM", {"use_bias": False, "activation": "relu"}),
+        (
+            "c",
+            "GRU",
+            4,
+            "GRUResetAfter",
+            {"reset_after": True, "recurrent_activation": "sigmoid"},
+        ),
+        ("d", "GRU", 3, "GRUResetAfter", {"reset_after": True}),
+        ("e", "SimpleRNN", 6, "SimpleRNN", {"activation": "linear"}),
+    ):
+        layer = getattr(layers, name)(
+            units, name=f"{run}_{name.lower()}", **WHOLE, **options
+        )
+        told = {
+            key: value
+            for key, value in options.items()
+            if key.endswith("activation")
+        }
+        keras_run(s, layer, truth, units, run, **told)
+    return s.minimize(s.tf.train.AdagradOptimizer(0.1))
+
+
+def keras_two_ways(s):
+    """tf.keras' Bidirectional, and a stack of cells in one layer."""
+    layers = s.tf.keras.layers
+    truth = [
+        cell(f"both/{way}_inner", "tf.keras.LSTM", INPUTS, 4, direction=short)
+        for way, short in (("forward", "fw"), ("backward", "bw"))
+    ]
+    s.begin("both", "tf.keras", truth)
+    mask, valid = keras_mask(s)
+    inner = layers.LSTM(4, name="inner", **WHOLE)
+    both = layers.Bidirectional(inner, merge_mode=None, name="both")
+    inputs = s.inputs()
+    states = s.state((4, 4)), s.state((4, 4), "state_bw")
+    fw, bw, *finals = both(
+        inputs,
+        mask=mask,
+        initial_state=[*swapped(states[0]), *swapped(states[1])],
+    )
+    fw, bw = fw * valid, bw * valid
+    s.end(fw, swapped(finals[:2]))
+    s.end(bw, swapped(finals[2:]), "_bw")
+    s.dense(s.side_by_side(fw, bw), "dense")
+    keras_stack(s, layers)
+    return s.minimize(s.tf.train.AdamOptimizer(0.01))
+
+
+def keras_stack(s, layers):
+    sizes = (INPUTS, 4, 5)
+    s.begin(
+        "stack",
+        "tf.keras",
+        stacked("stack/cells/{}", "tf.keras.LSTM", sizes, ""),
+    )
+    mask, valid = keras_mask(s)
+    cells = [layers.LSTMCell(units) for units in sizes[1:]]
+    layer = layers.RNN(cells, name="stack", **WHOLE)
+    inputs = s.inputs()
+    states = s.state([(4, 4), (5, 5)])
+    outputs, *finals = layer(
+        inputs, mask=mask, initial_state=[swapped(one) for one in states]
+    )
+    s.end(outputs * valid, [swapped(one) for one in finals])
+
+
+def keras_objects(s):
+    """Saved by tf.train.Checkpoint, with an optimizer of tf.keras."""
+    tf, layers = s.tf, s.tf.keras.layers
+    parts = {
+        "encoder": layers.LSTM(5, name="lstm", **WHOLE),
+        "tagger": layers.GRU(4, reset_after=True, name="gru", **WHOLE),
+    }
+    for name, layer in parts.items():
+        kind = "LSTM" if name == "encoder" else "GRUResetAfter"
+        outputs = keras_run(s, layer, kind, layer.units, name)
+        s.runs[name]["cells"][0]["scope"] = name
+    parts["top"] = layers.Dense(CLASSES)
+    logits = parts["top"](outputs)
+    s.finals.append(logits)
+    s.fetches[f"{s.prefix}logits/top/kernel"] = logits
+    s.read_outs.append(
+        {
+            "run": s.prefix[:-1],
+            "kernel": "top/kernel",
+            "bias": "top/bias",
+            "transposed": False,
+        }
+    )
+    optimizer = tf.keras.optimizers.Adam(0.01)
+    s.objects = tf.train.Checkpoint(optimizer=optimizer, **parts)
+    variables = tf.trainable_variables()
+    gradients = tf.gradients(s.loss(), variables)
+    return optimizer.apply_gradients(zip(gradients, variables))
+
+
+def keras_model(s):
+    """A model of tf.keras, also saved whole in HDF5."""
+    tf, layers = s.tf, s.tf.keras.layers
+    lstm = layers.LSTM(
+        5, recurrent_activation="sigmoid", name="lstm", **WHOLE
+    )
+    gru = layers.GRU(4, activation="relu", name="gru", **WHOLE)
+    dense = layers.Dense(CLASSES, name="dense")
+    inputs = tf.keras.Input((STEPS, INPUTS))
+    both = layers.Concatenate()([lstm(inputs)[0], gru(inputs)[0]])
+    model = tf.keras.Model(inputs, dense(both))
+    keras_run(s, gru, "GRU", 4, "gru", activation="relu")
+    keras_run(s, lstm, "LSTM", 5, "lstm", recurrent_activation="sigmoid")
+    optimizer = tf.keras.optimizers.Adam(0.01)
+    model.compile(optimizer, "mse")
+    s.model = model
+    variables = lstm.trainable_weights + gru.trainable_weights
+    gradients = tf.gradients(s.loss(), variables)
+    return optimizer.apply_gradients(zip(gradients, variables))
+
+
+def keras_cudnn(s):
+    """CuDNNLSTM and CuDNNGRU, turned by Keras' own loader for a CPU."""
+    from tensorflow.python.keras.saving import hdf5_format
+
+    tf, layers, assigned, saved = s.tf, s.tf.keras.layers, [], []
+    for run, name, units in (("a", "LSTM", 5), ("b", "GRU", 4)):
+        of_gpu = getattr(layers, f"CuDNN{name}")(units, name=f"cudnn_{run}")
+        with tf.name_scope(f"{of_gpu.name}/"):
+            of_gpu.build((None, None, INPUTS))
+        after = {"reset_after": True} if name == "GRU" else {}
+        layer = getattr(layers, name)(
+            units, recurrent_activation="sigmoid", name=run, **after, **WHOLE
+        )
+        keras_run(s, layer, f"CuDNN{name}", units, run)
+        s.runs[run]["cells"][0]["scope"] = of_gpu.name
+
+        def turned(*weights, layer=layer):
+            load = hdf5_format.preprocess_weights_for_loading
+            return load(layer, list(weights), original_keras_version="2")
+
+        found = tf.py_func(turned, of_gpu.weights, [tf.float32] * 3)
+        assigned += [
+            tf.assign(variable, tf.reshape(value, variable.shape))
+            for variable, value in zip(layer.weights, found)
+        ]
+        saved += of_gpu.weights
+    s.saver_options = {"var_list": saved}
+    return tf.group(*assigned)
 
 
 # --- Networks of cuDNN ---
@@ -658,6 +848,11 @@ SITUATIONS = (
     named_cells,
     look_alikes,
     keras_layers,
+    keras_arguments,
+    keras_two_ways,
+    keras_objects,
+    keras_model,
+    keras_cudnn,
     cudnn_lstm,
     cudnn_gru,
     format_v1,
@@ -701,6 +896,12 @@ def run_averages(s, session):
 
 
 def save(s, session, folder):
+    if s.objects:
+        s.objects.write(os.path.join(folder, "model.ckpt"), session)
+        return
+    if s.model:
+        s.tf.keras.backend.set_session(session)
+        s.model.save(os.path.join(folder, "model.h5"))
     saver = s.tf.train.Saver(**s.saver_options)
     saver.save(
         session, os.path.join(folder, "model.ckpt"), write_meta_graph=False
@@ -727,8 +928,9 @@ def write_truth(s, name, build, folder, fetched):
     }
     for run in s.runs.values():
         for each in run["cells"]:
+            scope = each["scope"].split("/cells/")[0]
             assert any(
-                variable.startswith(each["scope"] + "/")
+                variable.startswith(f"{scope}/")
                 for variable in truth["variables"]
             ), each["scope"]
     text = json.dumps(truth, indent=1, sort_keys=True) + "\n"

@@ -22,9 +22,13 @@ def fingerprint(read, names):
     """SHA-256 over names and bytes of all arrays, in the order of names."""
     digest = hashlib.sha256()
     for name in sorted(names):
-        array = np.ascontiguousarray(read(name))
+        value = read(name)
+        if getattr(value, "dtype", "") == "object":
+            value = value.item()
+        if not isinstance(value, bytes):
+            value = np.ascontiguousarray(value).tobytes()
         digest.update(name.encode("utf-8"))
-        digest.update(array.tobytes())
+        digest.update(value)
     return digest.hexdigest()
 
 
@@ -46,7 +50,11 @@ def restore(tf, name, build, prefix, truth):
         )
         with tf.Session(config=config) as session:
             s.assign_variables(session)
-            tf.train.Saver(**options).restore(session, prefix)
+            if s.objects:
+                status = s.objects.restore(prefix)
+                status.assert_nontrivial_match().run_restore_ops(session)
+            else:
+                tf.train.Saver(**options).restore(session, prefix)
             if "var_list" in options:  # cuDNN's, from which cells are filled
                 session.run(step)
             fetched = session.run(s.fetches, feed_dict=s.feed)

@@ -114,6 +114,45 @@ def cudnn_gru_from_keras(kernel, recurrent_kernel, bias):
     )
 
 
+def cudnn_layer_to_keras(kernel, recurrent_kernel, bias):
+    """tf.keras' CuDNNLSTM or CuDNNGRU -> {name: array} of the plain layer.
+
+    cuDNN takes each gate's [I, H] in memory for [H, I]. It has two biases,
+    which an LSTM only adds up.
+    """
+    gates = kernel.shape[1] // len(recurrent_kernel)
+    both = bias.reshape(2, -1)
+    return {
+        "kernel": _cudnn_gates(kernel, gates),
+        "recurrent_kernel": _cudnn_gates(recurrent_kernel, gates),
+        "bias": both.sum(0) if gates == 4 else both,
+    }
+
+
+def cudnn_layer_from_keras(kernel, recurrent_kernel, bias):
+    """The way back; an LSTM's bias is the first of two, the other zeros."""
+    gates = kernel.shape[1] // len(recurrent_kernel)
+    if gates == 4:
+        bias = np.stack([bias, np.zeros_like(bias)])
+    return {
+        "kernel": _gates_to_cudnn(kernel, gates),
+        "recurrent_kernel": _gates_to_cudnn(recurrent_kernel, gates),
+        "bias": bias.reshape(-1),
+    }
+
+
+def _cudnn_gates(kernel, gates):
+    parts = np.split(kernel, gates, axis=1)
+    turned = [part.reshape(part.shape[::-1]).T for part in parts]
+    return np.concatenate(turned, axis=1)
+
+
+def _gates_to_cudnn(kernel, gates):
+    parts = np.split(kernel, gates, axis=1)
+    turned = [part.T.reshape(part.shape) for part in parts]
+    return np.concatenate(turned, axis=1)
+
+
 def to_keras(section, values, forget_bias=FORGET_BIAS):
     """{TensorFlow 1 name: array} -> the arrays in Keras' order.
 

@@ -18,6 +18,16 @@ import keras
 from keras import ops
 
 _register = keras.saving.register_keras_serializable("rnn_parity")
+
+
+@_register
+def hard_sigmoid(x):
+    """clip(0.2 x + 0.5, 0, 1), of Keras 1 and 2: gates of TensorFlow 1's
+    `tf.keras.layers.LSTM` and `GRU`. That of Keras 3 has x / 6.
+    """
+    return ops.clip(0.2 * x + 0.5, 0, 1)
+
+
 GATES = ("input", "transform", "forget", "output")  # i, j, f, o
 # Those of tf.contrib.layers.layer_norm.
 LAYER_NORM_EPSILON, LAYER_NORM_EPSILON_OF_HALF = 1e-12, 1e-3

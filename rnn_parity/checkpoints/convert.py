@@ -13,7 +13,7 @@ from rnn_parity.checkpoints import (
     recognise,
     verify,
 )
-from rnn_parity.checkpoints.options import Options
+from rnn_parity.checkpoints.options import Options, told_of
 from rnn_parity.errors import UserError
 
 SHOWN = 3  # how many names a line lists before it says "and more"
@@ -26,12 +26,15 @@ def convert_checkpoint(path, *, progress=None, **options):
     for all, or {scope or stack: value}.
 
     Args:
-        path: a prefix, one of its files, a folder, or an `.npz` file.
+        path: a prefix, one of its files, a folder, or an `.npz` or `.h5`
+            file.
         progress: called with (what is being done, share done 0 to 1).
         cells: {scope or kernel: kind}, where the kind cannot be told or is
             told wrongly; "dense" or "other" say that it is no cell.
         forget_bias: 1.0 as TensorFlow 1 has it, if not given.
         activation: "tanh" if not given; "relu", "sigmoid" or "linear".
+        recurrent_activation: of gates of tf.keras' layers, "hard_sigmoid"
+            if not given, as TensorFlow 1 has it; "sigmoid" and so on.
         cell_clip, proj_clip: none if not given.
         residual: scopes with a ResidualWrapper; True for all that can have.
         layers: how many layers one cell serves, `[cell] * n`; or {stack: n}.
@@ -125,7 +128,7 @@ class Converted:
         self.options = options
         self._progress = progress or (lambda what, share: None)
         self._check()
-        self.cell_options = options.of_cells(inventory)
+        self.cell_options = options.of_cells(inventory, checkpoint.told)
         self.residual = options.residuals(inventory)
         self.repeats = options.repeats(inventory)
         own = self._beyond_keras()
@@ -200,20 +203,21 @@ class Converted:
             more = f" (and {len(own) - 1} more)" * (len(own) > 1)
             raise UserError(
                 f"no Keras layer can express {lacking} of {scope}{more}; "
-                "without --strict a cell of this project holds it"
+                "without --strict tf2.tf1_cells does"
             )
         return own
 
     def _assumptions(self):
         """Lines about what was taken for granted."""
         lines = []
-        for option in ("forget_bias", "activation"):
+        for option in ("forget_bias", "activation", "recurrent_activation"):
             if getattr(self.options, option) is not None:
                 continue
             scopes = [
                 cell
                 for cell in self.cells
                 if option in cell.kind.options
+                and option not in told_of(cell, self.checkpoint.told)
                 and cell.kind.name != "CudnnCompatibleLSTMCell"
             ]
             if scopes:
@@ -260,6 +264,7 @@ class Converted:
                 for cell in stack.cells
                 if cell.sizes.inputs == cell.sizes.outputs
                 and cell.scope not in self.residual
+                and not cell.kind.keras
             ]
             if fits and not self.options.residual:
                 lines.append(
@@ -311,7 +316,7 @@ class Converted:
         for argument, names in cell.variables.items():
             parts = [self._read(name, of) for name in names]
             array = parts[0] if len(parts) == 1 else np.concatenate(parts)
-            if "bias" in argument and array.ndim == 2:
+            if "bias" in argument and array.ndim == 2 and len(array) == 1:
                 array = array[0]
             found[argument] = array
         return found

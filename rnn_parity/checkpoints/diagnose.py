@@ -19,7 +19,7 @@ import numpy as np
 from rnn_parity import ladder
 from rnn_parity.checkpoints import kinds as kinds_
 from rnn_parity.checkpoints import port_mistakes, reader
-from rnn_parity.checkpoints.options import check_number
+from rnn_parity.checkpoints.options import check_number, check_told, told_of
 from rnn_parity.checkpoints.port import Port, layer_of
 from rnn_parity.checkpoints.recognise import recognise, unknown
 from rnn_parity.errors import UserError
@@ -172,6 +172,7 @@ def diagnose(
     cells=None,
     forget_bias=None,
     activation=None,
+    recurrent_activation=None,
     cell_clip=None,
     proj_clip=None,
     residual=(),
@@ -196,8 +197,9 @@ def diagnose(
         state: the initial state, like `final_state`; zeros by default.
         stack: the name of one of several stacks.
         cells: {scope: a kind's name}, as `recognise` takes it.
-        forget_bias, activation, cell_clip, proj_clip: what the TensorFlow 1
-            cells were made with; None is TensorFlow 1's default.
+        forget_bias, activation, recurrent_activation, cell_clip, proj_clip:
+            what the TensorFlow 1 cells were made with; None is TensorFlow
+            1's default.
         residual: scopes of the cells inside a ResidualWrapper.
         averages: whether the moving averages are meant, not the weights.
         pairs: whether to try two mistakes at once, where one is not enough.
@@ -221,11 +223,12 @@ def diagnose(
     options = {
         "forget_bias": forget_bias,
         "activation": activation,
+        "recurrent_activation": recurrent_activation,
         "cell_clip": cell_clip,
         "proj_clip": proj_clip,
     }
     ways = _ways(chosen, checkpoint, inventory, averages)
-    ways = _with_options(ways, options, tuple(residual))
+    ways = _with_options(ways, options, tuple(residual), checkpoint.told)
     right = _port(chosen, ways, inputs, lengths, state)
     numbers = _numbers(right, outputs, final_state)
     search = _Search(right, numbers, watch or _unwatched)
@@ -260,7 +263,7 @@ def _ways(stack, checkpoint, inventory, averages):
     )
 
 
-def _with_options(ways, options, residual):
+def _with_options(ways, options, residual, told):
     """The layers with what a checkpoint does not tell about them."""
     options = {k: v for k, v in options.items() if v is not None}
     every = [layer for way in ways for layer in way]
@@ -270,10 +273,15 @@ def _with_options(ways, options, residual):
         kind = layer.kind
         if "cell_clip" in options and kind.name == "BasicLSTMCell":
             kind = kinds_.BY_NAME["LSTMCell"]  # the same, with clips
+        chosen = told_of(layer, told) | {
+            k: v for k, v in options.items() if k in kind.options
+        }
+        for name, value in chosen.items():
+            check_told(name, value, layer.scope)
         return dataclasses.replace(
             layer,
             kind=kind,
-            options={k: v for k, v in options.items() if k in kind.options},
+            options=chosen,
             residual=layer.scope in residual,
         )
 
@@ -284,10 +292,9 @@ def _options_fit(layers, options, residual):
     from numpy_ref.tf1_cells import ACTIVATIONS
 
     for name, value in options.items():
-        if name == "activation":
+        if name.endswith("activation"):
             if value not in ACTIVATIONS:
-                known = list(ACTIVATIONS)
-                raise UserError(unknown("activation", value, known))
+                raise UserError(unknown(name, value, list(ACTIVATIONS)))
         else:
             check_number(name, value)
         able = any(
@@ -341,7 +348,10 @@ def _port(stack, ways, inputs, lengths, state):
         for way in shapes
     )
     by_layer = stack.form == "two ways, layer by layer"
-    return Port(ways, by_layer, inputs, states, lengths)
+    # Keras repeats its last output past a row's end.
+    of_keras = all(layer.kind.keras for way in ways for layer in way)
+    loop = {"past_outputs": "repeated"} if of_keras else {}
+    return Port(ways, by_layer, inputs, states, lengths, loop)
 
 
 def _state_shapes(layer, rows):

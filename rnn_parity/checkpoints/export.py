@@ -158,10 +158,10 @@ def _arrays(model, origin, optimizer):
         for variable in list(found):
             name = origin.sources.get(variable, variable)
             written.add(name)
-            yield name, found.pop(variable)
+            yield origin.stored.get(name, name), found.pop(variable)
     for name, read in origin.kept.items():
         if name not in written:
-            yield name, read()
+            yield origin.stored.get(name, name), read()
 
 
 def _parts(model, origin, optimizer):
@@ -262,6 +262,10 @@ def _named(cell, arrays, shapes):
 
 def _unfolded(bias, original, cell, options, variables):
     """The bias as it was wherever Keras' still is what it became."""
+    if cell.kind.name == forms.TWO_BIASES:
+        kept = original.reshape(2, -1)
+        same = kept.sum(0) == np.asarray(variables["bias"])
+        return np.where(same, kept, bias.reshape(2, -1)).reshape(-1)
     folded = forms.to_keras(
         cell,
         options,

@@ -23,6 +23,8 @@ _OWN = {
     "SRUCell": "SRUCell",
     "NASCell": "NASCell",
 }
+TWO_BIASES = "tf.keras.CuDNNLSTM"  # which Keras adds up
+CUDNN = (TWO_BIASES, "tf.keras.CuDNNGRU")
 DIAGONAL = ("IndRNNCell", "IndyLSTMCell", "IndyGRUCell")
 
 
@@ -46,12 +48,14 @@ def beyond_keras(cell, options):
             lacking.append(f"a projection ({names})")
         if options.get("cell_clip"):
             lacking.append(f"cell_clip={options['cell_clip']}")
+    if options.get("recurrent_activation") == "hard_sigmoid":
+        lacking.append("the hard_sigmoid of Keras 2 (0.2 x + 0.5)")
     return lacking
 
 
 def is_own(cell, options):
     """Whether the Keras form is a cell of `tf2.tf1_cells`."""
-    return bool(beyond_keras(cell, options))
+    return not cell.kind.keras and bool(beyond_keras(cell, options))
 
 
 def _configuration(cell, options, dtype):
@@ -60,6 +64,8 @@ def _configuration(cell, options, dtype):
     shared = {"units": units, "dtype": dtype}
     if "activation" in options:
         shared["activation"] = options["activation"]
+    if cell.kind.keras:
+        return cell.kind.keras, shared | _of_keras(cell, options)
     if not is_own(cell, options):
         if cell.kind.name in ("BasicRNNCell", "IndRNNCell"):
             return "SimpleRNN", shared
@@ -94,6 +100,20 @@ def _configuration(cell, options, dtype):
     return name, shared
 
 
+def _of_keras(cell, options):
+    """The arguments of a layer that was one of tf.keras."""
+    found = {"use_bias": "bias" in cell.variables}
+    if "recurrent_activation" in options:
+        from tf2 import tf1_cells
+
+        name = options["recurrent_activation"]
+        own = {"hard_sigmoid": tf1_cells.hard_sigmoid}
+        found["recurrent_activation"] = own.get(name, name)
+    if cell.kind.keras == "GRU":
+        found["reset_after"] = cell.kind.name != "tf.keras.GRU"
+    return found
+
+
 def describe(cell, options):
     """In a line, as one would write it in Keras."""
     name, arguments = _configuration(cell, options, None)
@@ -102,6 +122,11 @@ def describe(cell, options):
         written.append(f"activation={arguments['activation']!r}")
     for key, value in arguments.items():
         if key in ("units", "dtype", "activation", "forget_bias"):
+            continue
+        if (key == "use_bias" and value) or value == "sigmoid":
+            continue  # Keras' defaults
+        if callable(value):
+            written.append(f"{key}={value.__name__} of Keras 2")
             continue
         if value is not None and (name == "GRU" or value is not False):
             written.append(f"{key}={value!r}")
@@ -143,7 +168,7 @@ def make_layer(cell, options, dtype, name, go_backwards=False):
     shared = {
         "return_sequences": True,
         "return_state": True,
-        "zero_output_for_mask": True,
+        "zero_output_for_mask": not cell.kind.keras,
         "go_backwards": go_backwards,
         "dtype": dtype,
         "name": name,
@@ -167,7 +192,8 @@ def weights(keras_cell, cell, options):
             for argument in cell.variables
         }
     names = ("kernel", "recurrent_kernel", "bias")
-    return {name: getattr(keras_cell, name) for name in names}
+    found = {name: getattr(keras_cell, name) for name in names}
+    return {name: each for name, each in found.items() if each is not None}
 
 
 def _own_variable(keras_cell, argument):
@@ -188,7 +214,9 @@ def to_keras(cell, options, arrays, forget_bias=None):
         forget_bias: what to add to the bias; by default the cell's. 0.0 for
             an optimizer's slots.
     """
-    if is_own(cell, options):
+    if cell.kind.name in CUDNN:
+        arrays = layouts.cudnn_layer_to_keras(**arrays)
+    if is_own(cell, options) or cell.kind.keras:
         return {name: rows_of(array) for name, array in arrays.items()}
     if cell.kind.name in DIAGONAL:
         arrays = _as_full_kernels(cell, arrays)
@@ -317,8 +345,11 @@ def from_keras(cell, options, values, forget_bias=None):
         cell, options, forget_bias: as for `to_keras`.
         values: {name of `weights`: variable, or array}.
     """
-    if is_own(cell, options):
-        return {name: read(variable) for name, variable in values.items()}
+    if is_own(cell, options) or cell.kind.keras:
+        arrays = {name: read(each) for name, each in values.items()}
+        if cell.kind.name in CUDNN:
+            return layouts.cudnn_layer_from_keras(**arrays)
+        return arrays
     kernels = values["kernel"], values["recurrent_kernel"]
     bias = np.asarray(values["bias"])
     added = options.get("forget_bias", 0.0)

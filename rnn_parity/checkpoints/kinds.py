@@ -53,6 +53,7 @@ _CANDIDATE = {
         "b_c",
     ),
 }
+_OF_KERAS = {name: (name,) for name in ("kernel", "recurrent_kernel", "bias")}
 _NORMALISED = ("input", "transform", "forget", "output", "state")
 _NORMS = {
     f"{which}s.{name}": (f"{name}/{which}",)
@@ -84,6 +85,7 @@ class Kind:
         options: what a checkpoint does not tell: {name: default}.
         lstm: whether the state is c and h.
         distinct: whether the variables' names alone say it is a cell.
+        keras: of a layer of tf.keras, the class of Keras 3, or None.
     """
 
     name: str
@@ -94,6 +96,7 @@ class Kind:
     options: dict = dataclasses.field(default_factory=dict)
     lstm: bool = False
     distinct: bool = False
+    keras: str | None = None
 
     def make(self, arrays, **options):
         """The cell of numpy_ref.
@@ -112,10 +115,11 @@ class Kind:
             else:
                 given[argument] = array
         chosen = self.options | options
-        if "activation" in chosen:
-            from numpy_ref.tf1_cells import ACTIVATIONS
+        for option in chosen:
+            if option.endswith("activation"):
+                from numpy_ref.tf1_cells import ACTIVATIONS
 
-            chosen["activation"] = ACTIVATIONS[chosen["activation"]]
+                chosen[option] = ACTIVATIONS[chosen[option]]
         return getattr(module, name)(**given, **chosen)
 
 
@@ -267,6 +271,29 @@ def _indy_gru(shapes):
     )
 
 
+def _of_keras(gates, bias):
+    """Sizes of kernels [I, gates H] and [H, gates H].
+
+    Args:
+        gates: how many.
+        bias: (columns) -> its shape.
+    """
+
+    def sizes(shapes):
+        inputs, columns = _two(shapes["kernel"])
+        units, recurrent = _two(shapes["recurrent_kernel"])
+        given = shapes.get("bias")
+        return _valid(
+            inputs,
+            units,
+            units,
+            columns == recurrent == gates * units,
+            given is None or tuple(given) == bias(columns),
+        )
+
+    return sizes
+
+
 _TANH = {"activation": "tanh"}
 _FORGET = {"forget_bias": 1.0}
 _DIAGONALS = ("w_f_diag", "w_i_diag", "w_o_diag")
@@ -280,6 +307,27 @@ _LSTM = Kind(
     options=_FORGET | _TANH | {"cell_clip": None, "proj_clip": None},
     lstm=True,
 )
+
+
+def _keras(name, gates, bias=lambda columns: (columns,)):
+    """A layer of tf.keras."""
+    cudnn = name.startswith("CuDNN")
+    options = _TANH
+    if gates > 1:
+        options = options | {"recurrent_activation": "hard_sigmoid"}
+    layer = name.removeprefix("CuDNN").removesuffix("ResetAfter")
+    return Kind(
+        f"tf.keras.{name}",
+        f"tf1_keras_cells:{name}",
+        _OF_KERAS,
+        _of_keras(gates, bias),
+        optional=() if cudnn else (("bias",),),
+        options={} if cudnn else options,
+        lstm=layer == "LSTM",
+        distinct=True,
+        keras=layer,
+    )
+
 
 KINDS = (
     Kind(
@@ -430,6 +478,12 @@ KINDS = (
         options=_TANH,
         distinct=True,
     ),
+    _keras("SimpleRNN", 1),
+    _keras("LSTM", 4),
+    _keras("GRU", 3),
+    _keras("GRUResetAfter", 3, lambda columns: (2, columns)),
+    _keras("CuDNNLSTM", 4, lambda columns: (2 * columns,)),
+    _keras("CuDNNGRU", 3, lambda columns: (2 * columns,)),
 )
 BY_NAME = {kind.name: kind for kind in KINDS}
 

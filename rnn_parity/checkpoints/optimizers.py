@@ -114,6 +114,16 @@ def restore(converted):
             "slots of Momentum are left out: Keras keeps them times the "
             "learning rate, which no checkpoint tells (--learning-rate)"
         )
+    two_biases = [
+        cell.scope
+        for cell in converted.cells
+        if cell.kind.name == forms.TWO_BIASES
+    ]
+    if two_biases:
+        return (
+            f"slots of {base} are left out: {two_biases[0]} trains two "
+            "biases, and Keras' LSTM their sum"
+        )
     found_at = places(converted)
     names = {name for place in found_at for name in place.names}
     missing = [
@@ -158,7 +168,7 @@ def in_keras(optimizer, base, slots):
 def _line(converted, base, match, progress):
     line = f"slots of {base} continue in keras.optimizers.{match.name}"
     if progress.steps is not None:
-        line += f" after {progress.steps} steps"
+        line += f" after {progress.steps} step{'s' * (progress.steps != 1)}"
     if base == KERAS_ADAM:
         assumed = ["epsilon is taken to be 1e-07"]
     elif progress.betas:

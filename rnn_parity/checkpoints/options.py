@@ -7,8 +7,18 @@ from rnn_parity.checkpoints import recognise
 from rnn_parity.errors import UserError
 
 ACTIVATIONS = ("tanh", "relu", "sigmoid", "linear")
+_CHOICES = {
+    "activation": ACTIVATIONS,
+    "recurrent_activation": ("hard_sigmoid", *ACTIVATIONS),
+}
 _LARGEST = 3.4028234e38  # of float32
-OF_CELLS = ("forget_bias", "activation", "cell_clip", "proj_clip")
+OF_CELLS = (
+    "forget_bias",
+    "activation",
+    "recurrent_activation",
+    "cell_clip",
+    "proj_clip",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,6 +28,7 @@ class Options:
     cells: dict = dataclasses.field(default_factory=dict)
     forget_bias: object = None
     activation: object = None
+    recurrent_activation: object = None
     cell_clip: object = None
     proj_clip: object = None
     residual: tuple = ()
@@ -54,18 +65,25 @@ class Options:
             self.transposed,
         )
 
-    def of_cells(self, inventory):
+    def of_cells(self, inventory, told):
         """{scope: {option: value}}, TensorFlow 1's defaults filled in.
+
+        Args:
+            told: the same of what the file says of some.
 
         Raises:
             UserError: an option names a cell that is not there, or one that
                 has no such option, or its value makes no sense.
         """
         cells = [cell for stack in inventory.stacks for cell in stack.cells]
-        found = {cell.scope: dict(cell.kind.options) for cell in cells}
-        for name in OF_CELLS:
-            for scope, value in self._per_cell(name, inventory).items():
-                found[scope][name] = value
+        given = {name: self._per_cell(name, inventory) for name in OF_CELLS}
+        found = {}
+        for cell in cells:
+            found[cell.scope] = cell.kind.options | told_of(cell, told)
+            for name, by_scope in given.items():
+                if cell.scope in by_scope:
+                    found[cell.scope][name] = by_scope[cell.scope]
+                check_told(name, found[cell.scope].get(name), cell.scope)
         return found
 
     def _per_cell(self, option, inventory):
@@ -144,6 +162,25 @@ class Options:
         return given
 
 
+def told_of(cell, told):
+    """{option: value} of a cell that the file tells."""
+    return {
+        name: value
+        for name, value in told.get(cell.scope, {}).items()
+        if name in cell.kind.options
+    }
+
+
+def check_told(option, value, scope):
+    """Refuses what a file says and we do not have."""
+    if option in _CHOICES and value not in (None, *_CHOICES[option]):
+        flag = option.replace("_", "-")
+        raise UserError(
+            f"the file says {option}={value} of {scope}, which is not "
+            f"converted; what to take in its place is --{flag} {scope}=NAME"
+        )
+
+
 def cells_at(where, inventory):
     """The cells of a stack, or whose scopes begin with `where`.
 
@@ -166,10 +203,10 @@ def cells_at(where, inventory):
 
 
 def _checked(option, value):
-    if option == "activation":
-        if value not in ACTIVATIONS:
+    if option in _CHOICES:
+        if value not in _CHOICES[option]:
             raise UserError(
-                recognise.unknown("activation", str(value), list(ACTIVATIONS))
+                recognise.unknown(option, str(value), list(_CHOICES[option]))
             )
         return value
     try:

@@ -8,12 +8,12 @@ B rows, T steps, I inputs, H units, P outputs of a cell, O of the stack.
 
 import dataclasses
 import functools
-import re
 
 import numpy as np
 
 from numpy_ref import ops, tf1_cells
 from numpy_ref.tf1_rnn import copy_through, reverse_sequence
+from rnn_parity.checkpoints.kinds import BY_NAME
 from rnn_parity.errors import UserError
 
 LSTMS = (
@@ -95,6 +95,14 @@ class Layer:
     def get(self, name):
         """How the port does `name`; None where its cell has no such."""
         return self.changes.get(name, getattr(self.made, name, None))
+
+    def as_kind(self, name, **arrays):
+        """A cell of another kind, from these arrays."""
+        kind = BY_NAME[name]
+        kept = {k: v for k, v in self.options.items() if k in kind.options}
+        return dataclasses.replace(
+            self, kind=kind, arrays=arrays, options=kept
+        )
 
     def cell(self):
         """A cell of numpy_ref, changed where the port is."""
@@ -428,15 +436,22 @@ def layer_of(cell, checkpoint, averages, use_averages=False):
 
 
 def _arrays(cell, checkpoint, stand_in):
-    return {
+    found = {
         argument: _array(
-            argument, [stand_in.get(name, name) for name in names], checkpoint
+            [stand_in.get(name, name) for name in names], checkpoint
         )
         for argument, names in cell.variables.items()
     }
+    # Biases made by hand may be [1, size].
+    return {
+        argument: array[0]
+        if "bias" in argument and array.ndim == 2 and len(array) == 1
+        else array
+        for argument, array in found.items()
+    }
 
 
-def _array(argument, names, checkpoint):
+def _array(names, checkpoint):
     """One argument, its slices joined, in float64."""
     parts = []
     for name in names:
@@ -449,6 +464,4 @@ def _array(argument, names, checkpoint):
         if not np.isfinite(part).all():
             raise UserError(f"{name} holds what is not a finite number")
         parts.append(part)
-    joined = np.concat(parts)
-    # Biases made by hand may be [1, size].
-    return joined.reshape(-1) if re.search("bias", argument) else joined
+    return np.concat(parts)

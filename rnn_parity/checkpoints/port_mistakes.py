@@ -84,6 +84,8 @@ def _with_layers(port, changed):
 
 def catalogue():
     """Every mistake; of two, the one before goes into a port first."""
+    from rnn_parity.checkpoints.keras_mistakes import KERAS
+
     return (
         *_WEIGHTS[:1],  # whose arrays the others change
         *_gate_orders(),
@@ -94,6 +96,7 @@ def catalogue():
         *_LENGTHS,
         *_ACTIVATIONS,
         *_GRU,
+        *KERAS,
         *_LEFT_OUT,
         *_STACKS,
         *_DIRECTIONS,
@@ -603,7 +606,12 @@ _STEPS = (
 
 
 def _past_end(**loop):
-    return lambda port: port.changed(**loop) if port.padded else None
+    def of_port(port):
+        ((name, value),) = loop.items()
+        same = port.get(name) == value
+        return port.changed(**loop) if port.padded and not same else None
+
+    return of_port
 
 
 def _ignored(port):
@@ -655,6 +663,9 @@ def _sigmoid(function):
     def change(layer):
         if layer.kind.name in (*LSTMS, *GRUS):
             return layer.changed(sigmoid=function)
+        now = layer.get("recurrent_activation")
+        if layer.kind.keras and now is ACTIVATIONS["sigmoid"]:
+            return layer.changed(recurrent_activation=function)
         return None
 
     return change

@@ -12,9 +12,9 @@ import tempfile
 
 import numpy as np
 
+from rnn_parity.checkpoints import hdf5, objects
 from rnn_parity.errors import UserError
 
-_OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 _SHARD = re.compile(r"(.+)\.data-\d{5}-of-(\d{5})$")
 _SHARD_V1 = re.compile(r"(.+)-\d{5}-of-(\d{5})$")
 _ENDINGS = (".index", ".meta")
@@ -26,14 +26,20 @@ class Checkpoint:
 
     Attributes:
         path: what was opened, a prefix or a file.
-        shapes: {name: shape}.
+        shapes: {name: shape}, names as `objects.plain_names` has them.
         dtypes: {name: NumPy dtype's name}.
+        stored: {name: what it is in the file}.
         notes: lines about how it was found, for the user.
+        told: {scope: {option: value}} that it says of its cells.
     """
 
-    def __init__(self, path, shapes, dtypes, read, notes=()):
+    def __init__(self, path, shapes, dtypes, read, notes=(), told=()):
         self.path = path
-        self.shapes, self.dtypes = shapes, dtypes
+        self.told = dict(told)
+        self.stored = objects.plain_names(sorted(shapes))
+        named = sorted(self.stored.items())
+        self.shapes = {name: tuple(shapes[at]) for name, at in named}
+        self.dtypes = {name: dtypes[at] for name, at in named}
         self.notes = list(notes)
         self._read = read
 
@@ -44,7 +50,7 @@ class Checkpoint:
             UserError: the file is damaged there.
         """
         with _damage_told(self.path, name):
-            return self._read(name)
+            return self._read(self.stored[name])
 
 
 def open_checkpoint(path):
@@ -52,7 +58,8 @@ def open_checkpoint(path):
 
     Args:
         path: a prefix (`model.ckpt-1000`), one of its files, a folder, or
-            an `.npz` file of arrays under their TensorFlow 1 names.
+            an `.npz` file of arrays under their TensorFlow 1 names, or an
+            `.h5` file of tf.keras.
 
     Raises:
         UserError: there is nothing, it is damaged or of another kind.
@@ -64,6 +71,8 @@ def open_checkpoint(path):
         return _open_folder(given.parent)
     if given.suffix == ".npz":
         return _open_npz(given)
+    if given.suffix in (".h5", ".hdf5"):
+        return _open_hdf5(given)
     _refuse_others(given)
     return _open_prefix(_prefix_of(str(given)), notes=[])
 
@@ -83,8 +92,6 @@ def _prefix_of(path):
 def _refuse_others(path):
     kinds = {
         ".keras": "a Keras model already (rnn-parity export goes back)",
-        ".h5": "an HDF5 file of Keras, not a TensorFlow 1 checkpoint",
-        ".hdf5": "an HDF5 file of Keras, not a TensorFlow 1 checkpoint",
         ".pb": "a graph; weights frozen into it are no checkpoint: give the "
         "checkpoint it was made from",
         ".pbtxt": "a graph without weights; give the checkpoint beside it",
@@ -121,7 +128,7 @@ def _open_folder(folder):
             f"{folder} holds {len(prefixes)} checkpoints and no file that "
             f"says which is the newest; name one: {', '.join(prefixes)}"
         )
-    archives = sorted(folder.glob("*.npz"))
+    archives = sorted([*folder.glob("*.npz"), *folder.glob("*.h5")])
     hint = f"; name a file, such as {archives[0]}" if archives else ""
     raise UserError(f"there is no TensorFlow 1 checkpoint in {folder}{hint}")
 
@@ -133,10 +140,10 @@ def _open_saved_model(folder):
             f"{folder} is a SavedModel without variables; give the "
             "checkpoint it was made from"
         )
-    opened = _open_prefix(str(prefix), [])  # says so if it is TF2's
+    opened = _open_prefix(str(prefix), [])
     raise UserError(
-        f"{folder} is a SavedModel; its {len(opened.shapes)} variables have "
-        f"TensorFlow 1 names, so give {prefix}"
+        f"{folder} is a SavedModel; give {prefix} for its "
+        f"{len(opened.shapes)} variables"
     )
 
 
@@ -223,12 +230,6 @@ def _open_prefix(prefix, notes):
         reader = tf.compat.v1.train.NewCheckpointReader(pattern)
         shapes = reader.get_variable_to_shape_map()
         dtypes = reader.get_variable_to_dtype_map()
-    if _OBJECT_GRAPH in shapes:
-        raise UserError(
-            f"{prefix} is a TensorFlow 2 checkpoint (saved by "
-            "tf.train.Checkpoint or Keras), which needs no conversion; load "
-            "it with the program that saved it"
-        )
     narrow = {name for name, d in dtypes.items() if d.name == _BFLOAT16}
     if narrow:
         notes.append(
@@ -244,10 +245,10 @@ def _open_prefix(prefix, notes):
 
     return Checkpoint(
         prefix,
-        {name: tuple(shapes[name]) for name in sorted(shapes)},
+        shapes,
         {
-            name: "float32" if name in narrow else dtypes[name].name
-            for name in sorted(dtypes)
+            name: "float32" if name in narrow else dtype.name
+            for name, dtype in dtypes.items()
         },
         read,
         notes,
@@ -334,6 +335,14 @@ def _open_npz(path):
         {name: value.dtype.name for name, value in arrays.items()},
         arrays.__getitem__,
     )
+
+
+def _open_hdf5(path):
+    if not path.is_file():
+        raise UserError(f"there is no file {path}")
+    with _damage_told(path):
+        shapes, dtypes, read, told, notes = hdf5.open_file(path)
+    return Checkpoint(str(path), shapes, dtypes, read, notes, told)
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ import difflib
 import itertools
 import re
 
-from rnn_parity.checkpoints import kinds
+from rnn_parity.checkpoints import kinds, objects
 from rnn_parity.errors import UserError
 
 DENSE, OTHER = "dense", "other"
@@ -51,6 +51,8 @@ _NO_CELL = re.compile(
     r"|attention_cell_wrapper|gates|candidate)"
     r"(_\d+)?$"
 )
+_CELL_OF_KERAS = re.compile(r"/cells/\d+$")
+_WAY_OF_KERAS = re.compile(r"^(.+)/(forward|backward)_([^/]+)$")
 _COUNTERPARTS = (
     ("fw", "bw"),
     ("fwd", "bwd"),
@@ -280,6 +282,8 @@ class _Recognition:
         self.used_answers = set()
 
     def run(self):
+        if self.left.pop(objects.GRAPH, None) is not None:
+            self.others[objects.GRAPH] = "how tf.train.Checkpoint finds them"
         slots, averages = self.take_slots()
         counters = self.take_counters()
         cells = self.take_cells()
@@ -564,6 +568,8 @@ class _Recognition:
         if not self.may_be_cell(scope, fitting):
             return None
         hinted = self.hinted(scope, fitting)
+        if len(hinted) == 1 and hinted[0].kind.keras:
+            return hinted[0]
         if len(hinted) == 1:
             self.say_kind(hinted[0], len(fitting) == 1)
             return hinted[0]
@@ -572,6 +578,8 @@ class _Recognition:
     def may_be_cell(self, scope, fitting):
         """Whether more than shapes, which any dense layer has, says so."""
         last = scope.rsplit("/", 1)[-1]
+        if fitting and fitting[0].kind.keras:
+            return True
         if not fitting or kinds.named(scope) is not None:
             return False
         if _unsupported(scope) or _NO_CELL.match(last):
@@ -680,10 +688,12 @@ class _Recognition:
         return sorted(stacks, key=lambda stack: _natural(stack.name))
 
     def grouped(self, cells):
+        of_keras = [cell for cell in cells if cell.kind.keras]
+        stacks = self.layers_of_keras(of_keras)
         by_key = {}
         for cell in sorted(cells, key=lambda cell: _natural(cell.scope)):
-            by_key.setdefault(_place(cell.scope).key, []).append(cell)
-        stacks = []
+            if cell not in of_keras:
+                by_key.setdefault(_place(cell.scope).key, []).append(cell)
         for key, members in by_key.items():
             places = [_place(cell.scope) for cell in members]
             slots = {(p.backward, p.layer) for p in places}
@@ -713,6 +723,40 @@ class _Recognition:
                 self.note(f"{why}, so its cells are each converted alone")
             stacks += _alone(stack) if why else [stack]
         return stacks
+
+    def layers_of_keras(self, cells):
+        """Every layer a stack, for nothing says which reads which.
+
+        In one layer are the cells of a `StackedRNNCells` and the two
+        directions of a `Bidirectional`.
+        """
+        by_layer = {}
+        for cell in sorted(cells, key=lambda cell: _natural(cell.scope)):
+            layer = _CELL_OF_KERAS.sub("", cell.scope)
+            by_layer.setdefault(layer, []).append(cell)
+        ways = {}
+        for layer in by_layer:
+            way = _WAY_OF_KERAS.match(layer)
+            if way:
+                name, which, inner = way.groups()
+                ways.setdefault((name, inner), {})[which] = layer
+        stacks = []
+        for (name, _), layers in ways.items():
+            if len(layers) == 2:
+                forward, backward = (
+                    tuple(by_layer.pop(layers[way]))
+                    for way in ("forward", "backward")
+                )
+                stacks.append(Stack(name, "two ways", forward, backward))
+        for layer, members in by_layer.items():
+            stacks.append(Stack(layer, "one way", tuple(members)))
+        whole = []
+        for stack in stacks:
+            why = _broken(stack, [])
+            if why:
+                self.note(f"{why}, so its cells are each converted alone")
+            whole += _alone(stack) if why else [stack]
+        return whole
 
     def note(self, line):
         if line not in self.notes:
@@ -772,6 +816,7 @@ class _Recognition:
                 or {forward.name, backward.name} & paired
                 or {forward.form, backward.form} != {"one way"}
                 or backward.inputs != forward.inputs
+                or forward.forward[0].kind.keras  # has Bidirectional
             ):
                 continue
             both = forward.outputs + backward.outputs
@@ -954,7 +999,7 @@ class _Recognition:
         if "attention" in name.lower():
             return "of an attention, which is not converted"
         if f"{scope}/recurrent_kernel" in self.shapes:
-            return "a tf.keras layer, in Keras' layout already (set_weights)"
+            return "of a tf.keras layer that is not converted"
         misfit = self.misfit(name)
         if misfit:
             return misfit

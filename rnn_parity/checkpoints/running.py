@@ -199,6 +199,8 @@ class _Ways:
         outputs = np.asarray(outputs)
         if backward:
             outputs = outputs[:, ::-1]
+        if cells[0].kind.keras:  # which repeats its last output
+            outputs = outputs * self.valid(outputs)
         final = [np.asarray(array) for array in _unnested(final)]
         return outputs, _swapped(final, cells)
 

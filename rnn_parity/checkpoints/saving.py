@@ -20,7 +20,7 @@ import zipfile
 import numpy as np
 
 from rnn_parity import files
-from rnn_parity.checkpoints import kinds, optimizers
+from rnn_parity.checkpoints import forms, kinds, optimizers
 from rnn_parity.checkpoints.recognise import Cell
 from rnn_parity.errors import UserError
 
@@ -169,6 +169,8 @@ class Origin:
         steps: the optimizer's, when it was converted, not since.
         kept: {variable: function that gives its array} of what is in no
             layer, or not exactly.
+        stored: {variable: what it is in the checkpoint}, where that is
+            another name.
     """
 
     cells: list
@@ -178,6 +180,7 @@ class Origin:
     slots: dict
     steps: int | None
     kept: dict
+    stored: dict
 
 
 def origin_of(converted):
@@ -238,6 +241,11 @@ def origin_of(converted):
         slots,
         optimizers.steps_before(converted, base) if optimizer else None,
         {name: reading(name) for name in stored if name not in moved},
+        {
+            name: at
+            for name, at in converted.checkpoint.stored.items()
+            if name != at
+        },
     )
 
 
@@ -246,7 +254,8 @@ def _rounded(converted):
     found = set()
     for cell in converted.cells:
         folded = converted.cell_options[cell.scope].get("forget_bias", 0.0)
-        if folded and "bias" in cell.variables:
+        added_up = cell.kind.name == forms.TWO_BIASES
+        if (folded or added_up) and "bias" in cell.variables:
             (name,) = cell.variables["bias"]
             found.add(converted.source(name))
     return found
@@ -297,6 +306,7 @@ def _add_origin(converted, path):
             + (_STRINGS if stored[name] == "string" else ".npy")
             for number, name in enumerate(origin.kept)
         },
+        "stored": origin.stored,
     }
     with zipfile.ZipFile(path, "a") as archive:
         for name, member in text["kept"].items():
@@ -370,4 +380,5 @@ def read_origin(path):
         text["slots"],
         text["steps"],
         {name: reading(member) for name, member in text["kept"].items()},
+        text.get("stored", {}),
     )

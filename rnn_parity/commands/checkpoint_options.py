@@ -117,6 +117,14 @@ _CONVERTING = (
         help="tanh by default; relu, sigmoid or linear.",
     ),
     click.option(
+        "--recurrent-activation",
+        multiple=True,
+        callback=_per_cell(str),
+        metavar="[SCOPE=]NAME",
+        help="Of the gates of tf.keras' layers: hard_sigmoid by default, as "
+        "in TensorFlow 1; sigmoid as in TensorFlow 2.",
+    ),
+    click.option(
         "--cell-clip",
         multiple=True,
         callback=_per_cell(float),

@@ -62,8 +62,8 @@ def _print(report, out):
         table.add_row(one.name, one.form, f"{one.error:.1e}")
     console.print(table)
     for scope, lacking in report.own.items():
-        line = f"{scope} has {lacking}, which no Keras layer has; a cell of "
-        console.print(f"{line}tf2.tf1_cells holds it", soft_wrap=True)
+        line = f"{scope} has {lacking}, which no Keras layer has; "
+        console.print(f"{line}tf2.tf1_cells does", soft_wrap=True)
     for line in report.notes:
         console.print(line, soft_wrap=True)
     for name, why in report.left_out.items():

@@ -76,6 +76,11 @@ def _answers(_context, _option, values):
     help="Theirs: tanh (the default), relu, sigmoid or linear.",
 )
 @click.option(
+    "--recurrent-activation",
+    metavar="A",
+    help="Of the gates of tf.keras' layers: hard_sigmoid by default.",
+)
+@click.option(
     "--cell-clip", type=float, metavar="C", help="Theirs; none by default."
 )
 @click.option(

@@ -1,0 +1,301 @@
+"""What tf.keras of TensorFlow 1 saved: HDF5, objects, cuDNN's layers.
+
+`recorded/checkpoints/keras_model` holds the same model as a Saver and as
+tf.keras saved it; the other `keras_` folders are tested with all the rest in
+`test_convert` and `test_export`.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import h5py
+import keras
+import numpy as np
+import pytest
+from test_checkpoint_commands import one_line
+
+import recorded
+import rnn_parity
+from numpy_ref import tf1_keras_cells, tf1_rnn
+from rnn_parity import UserError, ladder, layouts, tolerances
+from rnn_parity.checkpoints import hdf5, reader
+from rnn_parity.checkpoints.diagnose import AS_IT_IS, diagnose
+from rnn_parity.checkpoints.export import export_checkpoint
+
+FOLDER = recorded.FOLDER / "checkpoints"
+HDF5 = FOLDER / "keras_model" / "model.h5"
+ALLOWED = tolerances.CELLS["float32"].allowed
+
+
+def recorded_runs(found, name):
+    """Every error against what 1.15.5 computed."""
+    truth = recorded.read(FOLDER / name / "truth.npz")
+    for stack in found.inventory.stacks:
+        run = stack.name
+        count = sum(key.startswith(f"{run}/state/") for key in truth)
+        outputs, _ = found.run(
+            truth[f"{run}/inputs"],
+            [truth[f"{run}/state/{n}"] for n in range(count)],
+            truth[f"{run}/lengths"],
+            run,
+        )
+        yield ladder.error_of(outputs, truth[f"{run}/outputs"])
+
+
+# --- HDF5 ---
+
+
+def test_hdf5_holds_what_the_saver_saved():
+    saver = reader.open_checkpoint(FOLDER / "keras_model" / "model.ckpt")
+    whole = reader.open_checkpoint(HDF5)
+    assert set(whole.shapes) == set(saver.shapes)
+    for name in saver.shapes:
+        assert whole.dtypes[name] == saver.dtypes[name], name
+        np.testing.assert_array_equal(whole.read(name), saver.read(name))
+
+
+def test_a_whole_model_says_what_its_layers_were_made_with():
+    found = rnn_parity.convert_checkpoint(HDF5)
+    assert found.cell_options["lstm"]["recurrent_activation"] == "sigmoid"
+    assert found.cell_options["gru"] == {
+        "activation": "relu",
+        "recurrent_activation": "hard_sigmoid",
+    }
+    assert not any("is taken to be" in line for line in found.report.notes)
+    assert max(recorded_runs(found, "keras_model")) <= ALLOWED
+    assert found.model.optimizer.learning_rate == np.float32(0.01)
+    assert found.model.optimizer.iterations == 2
+
+
+def test_what_the_user_says_counts_for_more():
+    found = rnn_parity.convert_checkpoint(HDF5, activation={"gru": "tanh"})
+    assert found.cell_options["gru"]["activation"] == "tanh"
+    assert max(recorded_runs(found, "keras_model")) > 1e-3
+
+
+def test_saved_weights_alone_leave_it_to_the_defaults(tmp_path):
+    path = tmp_path / "weights.h5"
+    with h5py.File(HDF5) as whole, h5py.File(path, "w") as file:
+        weights = whole["model_weights"]
+        for layer in weights:
+            weights.copy(layer, file)
+        file.attrs["layer_names"] = weights.attrs["layer_names"]
+    found = rnn_parity.convert_checkpoint(path)
+    told = found.cell_options["lstm"]["recurrent_activation"]
+    assert told == "hard_sigmoid"
+    assert any("recurrent_activation" in line for line in found.report.notes)
+    options = {
+        "activation": {"gru": "relu"},
+        "recurrent_activation": {"lstm": "sigmoid"},
+    }
+    found = rnn_parity.convert_checkpoint(path, **options)
+    assert max(recorded_runs(found, "keras_model")) <= ALLOWED
+
+
+def layer_of(kind, name, **config):
+    return {"class_name": kind, "config": {"name": name, **config}}
+
+
+def test_layers_in_layers_are_told_by_their_scopes():
+    cells = [
+        layer_of("LSTMCell", f"c{n}", activation=name)
+        for n, name in enumerate(("tanh", "relu"))
+    ]
+    stack = {"class_name": "StackedRNNCells", "config": {"cells": cells}}
+    inner = layer_of("GRU", "gru", recurrent_activation="sigmoid")
+    turned = layer_of("LSTM", "lstm", activation="tanh", go_backwards=True)
+    model = {
+        "config": {
+            "layers": [
+                layer_of("Bidirectional", "both", layer=inner),
+                layer_of(
+                    "Bidirectional", "sum", layer=inner, merge_mode="sum"
+                ),
+                layer_of("Sequential", "model", layers=[turned]),
+                layer_of("RNN", "stack", cell=stack),
+                layer_of("RNN", "one", cell=cells[1]),
+                layer_of("LSTM", "own", activation={"class_name": "Mine"}),
+            ]
+        }
+    }
+    options, notes = {}, []
+    hdf5._read_config(model, options, notes)
+    gates = {"recurrent_activation": "sigmoid"}
+    assert options == {
+        "both/forward_gru": gates,
+        "both/backward_gru": gates,
+        "sum/forward_gru": gates,
+        "sum/backward_gru": gates,
+        "lstm": {"activation": "tanh"},
+        "stack/cells/0": {"activation": "tanh"},
+        "stack/cells/1": {"activation": "relu"},
+        "one": {"activation": "relu"},
+        "own": {},
+    }
+    assert [line.split()[0] for line in notes] == ["sum", "lstm"]
+
+
+def test_an_activation_we_do_not_have_is_not_guessed(tmp_path):
+    path = tmp_path / "model.h5"
+    shutil.copyfile(HDF5, path)
+    with h5py.File(path, "a") as file:
+        text = file.attrs["model_config"]
+        file.attrs["model_config"] = text.replace('"relu"', '"swish"')
+        assert text != file.attrs["model_config"]
+    with pytest.raises(
+        UserError, match=r"activation=swish of gru.*--activation gru"
+    ):
+        rnn_parity.convert_checkpoint(path)
+    told = rnn_parity.convert_checkpoint(path, activation={"gru": "relu"})
+    assert max(recorded_runs(told, "keras_model")) <= ALLOWED
+
+
+@pytest.mark.parametrize("spoil", ["cut", "text", "missing", "keras 3"])
+def test_an_hdf5_file_of_no_use_is_one_line(call_cli, tmp_path, spoil):
+    path = tmp_path / "model.h5"
+    if spoil == "cut":
+        path.write_bytes(HDF5.read_bytes()[:3000])
+    elif spoil == "text":
+        path.write_text("no\n")
+    elif spoil == "keras 3":
+        path = tmp_path / "model.weights.h5"
+        keras.Sequential(
+            [keras.Input((2, 3)), keras.layers.LSTM(4)]
+        ).save_weights(path)
+    done = call_cli("inspect", path)
+    assert done.returncode == 2
+    assert str(path) in one_line(done.stderr)
+
+
+# --- hard_sigmoid ---
+
+
+def test_a_saved_model_keeps_the_hard_sigmoid(tmp_path):
+    """Loaded in a process of its own, with the import that is printed."""
+    path = tmp_path / "model.keras"
+    found = rnn_parity.convert_checkpoint(FOLDER / "keras_two_ways")
+    found.save(path)
+    x = np.random.default_rng(1).standard_normal((2, 4, 3)).astype("float32")
+    np.save(tmp_path / "x.npy", x)
+    code = (
+        "import sys, keras, numpy as np, tf2.tf1_cells\n"
+        "model = keras.models.load_model(sys.argv[1])\n"
+        "x = np.load(sys.argv[2])\n"
+        "y = model({'both.inputs': x, 'stack.inputs': x})\n"
+        "np.savez(sys.argv[3], **{k: np.asarray(v) for k, v in y.items()})\n"
+    )
+    paths = [path, tmp_path / "x.npy", tmp_path / "y.npz"]
+    subprocess.run([sys.executable, "-c", code, *paths], check=True)
+    again = np.load(tmp_path / "y.npz")
+    for name in ("both", "stack"):
+        outputs, _ = found.run(x, stack=name)
+        outputs = np.concatenate(outputs, -1) if name == "both" else outputs
+        assert ladder.error_of(again[name], outputs) < 1e-6
+
+
+def test_strict_refuses_the_hard_sigmoid_alone():
+    folder = FOLDER / "keras_layers"
+    with pytest.raises(UserError, match=r"hard_sigmoid of Keras 2 \(0.2"):
+        rnn_parity.convert_checkpoint(folder, strict=True)
+    found = rnn_parity.convert_checkpoint(
+        folder, strict=True, recurrent_activation="sigmoid"
+    )
+    assert not found.report.own
+
+
+# --- cuDNN's layers ---
+
+
+def cudnn(random, gates, inputs=3, units=5):
+    shapes = {
+        "kernel": (inputs, gates * units),
+        "recurrent_kernel": (units, gates * units),
+        "bias": (2 * gates * units,),
+    }
+    return {
+        name: random.standard_normal(shape).astype("float32")
+        for name, shape in shapes.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("gates", "cell"), [(4, "CuDNNLSTM"), (3, "CuDNNGRU")]
+)
+def test_cudnn_layers_trained_further_go_back(tmp_path, gates, cell):
+    random = np.random.default_rng(2)
+    arrays = cudnn(random, gates)
+    path = tmp_path / "weights.npz"
+    np.savez(path, **{f"layer/{name}": a for name, a in arrays.items()})
+    found = rnn_parity.convert_checkpoint(path)
+    found.save(tmp_path / "model.keras")
+    model = keras.models.load_model(tmp_path / "model.keras")
+    kernel, recurrent, bias = model.layers[-1].get_weights()
+    changed = bias.copy()
+    changed[..., ::2] += 0.25
+    model.layers[-1].set_weights([kernel + 1, recurrent, changed])
+    model.save(tmp_path / "tuned.keras")
+    export_checkpoint(tmp_path / "tuned.keras", tmp_path / "out", like=path)
+    back = reader.open_checkpoint(tmp_path / "out")
+    stored = {name: back.read(f"layer/{name}") for name in arrays}
+    same = np.array_equal(
+        stored["recurrent_kernel"], arrays["recurrent_kernel"]
+    )
+    assert same
+    both, old = (each["bias"].reshape(2, -1) for each in (stored, arrays))
+    np.testing.assert_array_equal(both[:, 1::2], old[:, 1::2])
+    kind = getattr(tf1_keras_cells, cell)(**stored)
+    x = random.standard_normal((2, 4, 3)).astype("float32")
+    expected, _ = tf1_rnn.dynamic_rnn(kind, x, kind.zero_state(2))
+    assert ladder.error_of(np.asarray(model(x)), expected) < 1e-6
+
+
+def test_slots_of_two_biases_are_left_out(tmp_path):
+    arrays = cudnn(np.random.default_rng(3), 4)
+    stored = {f"layer/{name}": array for name, array in arrays.items()}
+    stored |= {f"{name}/Adagrad": abs(a) for name, a in stored.items()}
+    np.savez(tmp_path / "weights.npz", **stored)
+    found = rnn_parity.convert_checkpoint(tmp_path / "weights.npz")
+    assert "layer trains two biases" in found.report.optimizer
+    assert not hasattr(found.model, "optimizer")
+
+
+def test_layouts_of_cudnn_go_both_ways():
+    for gates in (3, 4):
+        arrays = cudnn(np.random.default_rng(gates), gates)
+        there = layouts.cudnn_layer_to_keras(**arrays)
+        back = layouts.cudnn_layer_from_keras(**there)
+        for name in ("kernel", "recurrent_kernel"):
+            np.testing.assert_array_equal(back[name], arrays[name])
+
+
+# --- diagnose ---
+
+
+def test_a_right_port_matches_as_it_is():
+    """Keras repeats its last output past a row's end, as tf.keras did."""
+    found = rnn_parity.convert_checkpoint(HDF5)
+    truth = recorded.read(FOLDER / "keras_model" / "truth.npz")
+    lengths = truth["lstm/lengths"]
+    mask = np.arange(truth["lstm/inputs"].shape[1]) < lengths[:, None]
+    c, h = truth["lstm/state/0"], truth["lstm/state/1"]
+    outputs, *_ = found.layers["lstm"](
+        truth["lstm/inputs"], initial_state=[h, c], mask=mask
+    )
+    told = diagnose(
+        HDF5,
+        truth["lstm/inputs"],
+        np.asarray(outputs),
+        state=(c, h),
+        lengths=lengths,
+        stack="lstm",
+    )
+    assert told.verdict == AS_IT_IS
+
+
+def test_json_says_the_kind(call_cli):
+    done = call_cli("inspect", FOLDER / "keras_objects", "--json", "-")
+    stacks = json.loads(done.stdout)["stacks"]
+    kinds = [cell["kind"] for stack in stacks for cell in stack["cells"]]
+    assert kinds == ["tf.keras.LSTM", "tf.keras.GRUResetAfter"]

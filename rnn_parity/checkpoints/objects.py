@@ -1,0 +1,104 @@
+"""Names of tf.keras' variables, whoever saved them, made alike.
+
+A `tf.train.Saver` saves a layer's variables under the layer's name, and
+numbers those of several cells in one layer. `tf.train.Checkpoint` and
+`save_weights` save them under their path through objects, and slots of an
+optimizer under the variable's:
+
+    stored                                              here
+    both/forward_lstm/kernel                            the same
+    stack/kernel_1                                      stack/cells/1/kernel
+    encoder/cell/kernel/.ATTRIBUTES/VARIABLE_VALUE      encoder/kernel
+    stack/cell/cells/1/kernel/.ATTRIBUTES/...           stack/cells/1/kernel
+    encoder/cell/kernel/.OPTIMIZER_SLOT/optimizer/m/... optimizer/Adam/
+                                                        encoder/kernel/m
+
+Source: "Loading mechanics" of TensorFlow's guide to training checkpoints.
+"""
+
+import re
+
+GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
+_VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
+_SLOT = re.compile(r"^(.+)/\.OPTIMIZER_SLOT/(.+)/([^/]+)$")
+_LOCALS = ("kernel", "recurrent_kernel", "bias")
+_OF_CELL = re.compile(
+    rf"^(.+)/cell((?:/cells/\d+)?/(?:{'|'.join(_LOCALS)}))$"
+)
+_ADAM = {"m", "v"}
+
+
+def plain_names(stored):
+    """{name as a layer's: name as it is stored}, in the same order."""
+    stored = list(stored)
+    paths = [name.removesuffix(_VALUE) for name in stored]
+    if GRAPH in stored:
+        found = _of_objects(paths)
+    else:
+        found = _of_numbered_cells(paths)
+    if len(set(found)) < len(found):  # two would be one
+        found = paths
+    return dict(zip(found, stored, strict=True))
+
+
+def _of_objects(paths):
+    there = set(paths)
+    slots = {}
+    for slot in filter(None, map(_SLOT.match, paths)):
+        slots.setdefault(slot.group(2), set()).add(slot.group(3))
+    adams = {path for path, names in slots.items() if names == _ADAM}
+
+    def variable(path):
+        of_cell = _OF_CELL.match(path)
+        if of_cell:
+            scope = path.rpartition("/")[0]
+            if f"{scope}/recurrent_kernel" in there:
+                return "".join(of_cell.groups())
+        return path
+
+    def plain(path):
+        slot = _SLOT.match(path)
+        if slot:
+            of, optimizer, name = slot.groups()
+            called = "/Adam" * (optimizer in adams)
+            return f"{optimizer}{called}/{variable(of)}/{name}"
+        optimizer, _, name = path.rpartition("/")
+        if optimizer in adams:
+            return f"{optimizer}/Adam/{name}"
+        return variable(path)
+
+    return [plain(path) for path in paths]
+
+
+def _of_numbered_cells(names):
+    """kernel, kernel_1, ... of one scope -> cells/0/kernel, ..."""
+    renamed = {}
+    there = set(names)
+    for name in names:
+        if not name.endswith("/recurrent_kernel_1"):
+            continue
+        scope = name.rpartition("/")[0]
+        counts = {local: _numbered(scope, local, there) for local in _LOCALS}
+        wanted = counts["kernel"]
+        if set(counts.values()) <= {wanted, 0} and counts["recurrent_kernel"]:
+            for local in _LOCALS:
+                for number in range(counts[local]):
+                    old = f"{scope}/{local}{f'_{number}' * (number > 0)}"
+                    renamed[old] = f"{scope}/cells/{number}/{local}"
+    if not renamed:
+        return names
+    # A slot's name holds its variable's whole.
+    pattern = "|".join(map(re.escape, sorted(renamed, reverse=True)))
+    whole = re.compile(rf"(^|/)({pattern})(?=/|$)")
+    return [
+        whole.sub(lambda m: m.group(1) + renamed[m.group(2)], name, count=1)
+        for name in names
+    ]
+
+
+def _numbered(scope, local, there):
+    """How many of X, X_1, X_2, ... there are."""
+    count = 0
+    while f"{scope}/{local}{f'_{count}' * (count > 0)}" in there:
+        count += 1
+    return count
