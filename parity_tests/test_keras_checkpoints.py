@@ -169,6 +169,49 @@ def test_an_hdf5_file_of_no_use_is_one_line(call_cli, tmp_path, spoil):
     assert str(path) in one_line(done.stderr)
 
 
+# --- What Keras 3 does with the same files ---
+
+
+def test_keras_3_does_not_load_the_model():
+    with pytest.raises(TypeError, match="could not be deserialized"):
+        keras.models.load_model(HDF5)
+
+
+def model_of_keras_3(**options):
+    x = keras.Input((6, 3))
+    lstm = keras.layers.LSTM(5, return_sequences=True, name="lstm")
+    gru = keras.layers.GRU(
+        4, "relu", return_sequences=True, name="gru", **options
+    )
+    both = keras.layers.Concatenate()([lstm(x), gru(x)])
+    return keras.Model(x, keras.layers.Dense(7, name="dense")(both)), gru
+
+
+@pytest.mark.parametrize("gates", ["sigmoid", "hard_sigmoid"])
+def test_keras_3_loads_the_weights_and_computes_something_else(gates):
+    model, gru = model_of_keras_3(
+        reset_after=False, recurrent_activation=gates
+    )
+    model.load_weights(HDF5)
+    truth = recorded.read(FOLDER / "keras_model" / "truth.npz")
+    x, state = truth["gru/inputs"], truth["gru/state/0"]
+    full = truth["gru/lengths"] == x.shape[1]
+    outputs = np.asarray(gru(x, initial_state=state))[full]
+    assert ladder.error_of(outputs, truth["gru/outputs"][full]) > 1e-3
+
+
+def test_keras_3_wants_another_bias_of_its_own_gru():
+    model, _ = model_of_keras_3()
+    with pytest.raises(ValueError, match="Shape mismatch"):
+        model.load_weights(HDF5)
+
+
+def test_keras_3_does_not_read_the_format():
+    model, _ = model_of_keras_3()
+    with pytest.raises(ValueError, match="File format not supported"):
+        model.load_weights(FOLDER / "keras_objects" / "model.ckpt")
+
+
 # --- hard_sigmoid ---
 
 

@@ -36,6 +36,7 @@ def convert(checkpoint, out, force, **given):
       rnn-parity convert model.ckpt-1000 --out model.keras
       rnn-parity convert trained/ --out model.keras --forget-bias 0.5
       rnn-parity convert trained/ --out model.keras --averages --strict
+      rnn-parity convert model.h5 --out model.keras    # of tf.keras
     """
     checkpoint_options.give_memory_back()
     from rnn_parity import progress

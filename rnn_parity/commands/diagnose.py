@@ -110,8 +110,8 @@ def diagnose(
 ):
     """Say which mistake explains what your port of CHECKPOINT computed.
 
-    Runs the cells in a TensorFlow 1 checkpoint (a prefix, a folder or an
-    .npz file) as TensorFlow 1 would, in NumPy, then with every mistake of a
+    Runs the cells in a TensorFlow 1 checkpoint (a prefix, a folder, an .npz
+    or .h5 file) as TensorFlow 1 would, in NumPy, then with every mistake of a
     catalogue, singly, in single layers, in pairs and, the usual ones, in
     threes. Exits with 0 if a mistake explains your numbers or they match as
     they are, 1 if nothing does, 2 for misuse.
