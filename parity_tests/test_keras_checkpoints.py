@@ -152,6 +152,18 @@ def test_an_activation_we_do_not_have_is_not_guessed(tmp_path):
     assert max(recorded_runs(told, "keras_model")) <= ALLOWED
 
 
+def test_slots_of_a_later_keras_are_left_out(tmp_path):
+    path = tmp_path / "model.h5"
+    shutil.copyfile(HDF5, path)
+    with h5py.File(path, "a") as file:
+        del file["optimizer_weights"]
+        shape = file["model_weights/lstm/lstm/kernel:0"].shape
+        file["optimizer_weights/Adam/m/lstm/kernel:0"] = np.ones(shape)
+    opened = reader.open_checkpoint(path)
+    assert not any(name.startswith("Adam") for name in opened.shapes)
+    assert "left out" in opened.notes[0]
+
+
 @pytest.mark.parametrize("spoil", ["cut", "text", "missing", "keras 3"])
 def test_an_hdf5_file_of_no_use_is_one_line(call_cli, tmp_path, spoil):
     path = tmp_path / "model.h5"

@@ -75,6 +75,17 @@ def test_a_saver_numbers_the_cells_of_a_layer():
     ]
 
 
+def test_the_only_cell_in_a_layer_is_the_layer():
+    stored = [f"l/lstm_cell_3/{name}" for name in NAMES]
+    slot = "Adam/l/lstm_cell_3/kernel/m"
+    wanted = [f"l/{name}" for name in NAMES]
+    assert plain(*stored, slot) == [*wanted, "Adam/l/kernel/m"]
+    two = [f"l/lstm_cell{n}/{name}" for n in ("", "_1") for name in NAMES]
+    assert plain(*two) == two
+    of_tensorflow_1 = ["rnn/lstm_cell/kernel", "rnn/lstm_cell/bias"]
+    assert plain(*of_tensorflow_1) == of_tensorflow_1
+
+
 def test_names_without_numbered_cells_stay():
     stored = ["a/kernel", "a/kernel_1", "a/recurrent_kernel", "b/bias_1"]
     assert plain(*stored) == stored

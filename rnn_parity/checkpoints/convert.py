@@ -8,6 +8,7 @@ import numpy as np
 
 from rnn_parity.checkpoints import (
     forms,
+    objects,
     optimizers,
     reader,
     recognise,
@@ -157,7 +158,11 @@ class Converted:
             raise UserError(questions[0].text + more)
         if not self.inventory.stacks:
             others = self.inventory.others.items()
-            found = [f"{name} ({why})" for name, why in others]
+            found = [
+                f"{name} ({why})"
+                for name, why in others
+                if name != objects.GRAPH
+            ]
             found = ", ".join(itertools.islice(found, SHOWN))
             raise UserError(
                 f"{self.checkpoint.path} holds no recurrent cell of "

@@ -34,8 +34,15 @@ def open_file(path):
             "layers; Keras 3 loads its own (load_weights)"
         )
     found = _arrays(weights, of_layers=True)
-    found |= _arrays(file.get("optimizer_weights", {}), of_layers=False)
     options, notes = {}, []
+    slots = _arrays(file.get("optimizer_weights", {}), of_layers=False)
+    if all(_is_slot(name, slots[name].shape, found) for name in slots):
+        found |= slots
+    else:
+        notes.append(
+            "the optimizer's slots are named as later releases of Keras name "
+            "them, and left out"
+        )
     if "model_config" in file.attrs:
         _read_config(json.loads(file.attrs["model_config"]), options, notes)
     numbers = _numbers(file, found)
@@ -66,6 +73,14 @@ def _arrays(group, of_layers):
     if group:
         group.visititems(visit)
     return found
+
+
+def _is_slot(name, shape, weights):
+    """Whether it is called .../VARIABLE/SLOT, or is a single number."""
+    parts = name.split("/")[:-1]
+    return shape == () or any(
+        "/".join(parts[start:]) in weights for start in range(len(parts))
+    )
 
 
 def _numbers(file, found):

@@ -8,6 +8,7 @@ optimizer under the variable's:
     stored                                              here
     both/forward_lstm/kernel                            the same
     stack/kernel_1                                      stack/cells/1/kernel
+    lstm/lstm_cell/kernel (as of TensorFlow 2.2)        lstm/kernel
     encoder/cell/kernel/.ATTRIBUTES/VARIABLE_VALUE      encoder/kernel
     stack/cell/cells/1/kernel/.ATTRIBUTES/...           stack/cells/1/kernel
     encoder/cell/kernel/.OPTIMIZER_SLOT/optimizer/m/... optimizer/Adam/
@@ -25,6 +26,9 @@ _LOCALS = ("kernel", "recurrent_kernel", "bias")
 _OF_CELL = re.compile(
     rf"^(.+)/cell((?:/cells/\d+)?/(?:{'|'.join(_LOCALS)}))$"
 )
+_INNER = re.compile(
+    rf"^(.+)/(?:lstm|gru|simple_rnn)_cell(?:_\d+)?/({'|'.join(_LOCALS)})$"
+)
 _ADAM = {"m", "v"}
 
 
@@ -35,7 +39,7 @@ def plain_names(stored):
     if GRAPH in stored:
         found = _of_objects(paths)
     else:
-        found = _of_numbered_cells(paths)
+        found = _renamed(paths, _numbered_cells(paths) | _inner(paths))
     if len(set(found)) < len(found):  # two would be one
         found = paths
     return dict(zip(found, stored, strict=True))
@@ -70,7 +74,23 @@ def _of_objects(paths):
     return [plain(path) for path in paths]
 
 
-def _of_numbered_cells(names):
+def _inner(names):
+    """The only cell in a layer -> the layer."""
+    there = set(names)
+    by_layer = {}
+    for cell in filter(None, map(_INNER.match, names)):
+        scope = cell.group(0).rpartition("/")[0]
+        if f"{scope}/recurrent_kernel" in there:
+            by_layer.setdefault(cell.group(1), {})[cell.group(0)] = scope
+    return {
+        name: f"{layer}/{name.rpartition('/')[2]}"
+        for layer, scopes in by_layer.items()
+        if len(set(scopes.values())) == 1
+        for name in scopes
+    }
+
+
+def _numbered_cells(names):
     """kernel, kernel_1, ... of one scope -> cells/0/kernel, ..."""
     renamed = {}
     there = set(names)
@@ -85,9 +105,13 @@ def _of_numbered_cells(names):
                 for number in range(counts[local]):
                     old = f"{scope}/{local}{f'_{number}' * (number > 0)}"
                     renamed[old] = f"{scope}/cells/{number}/{local}"
+    return renamed
+
+
+def _renamed(names, renamed):
+    """The names, also where they are part of a slot's."""
     if not renamed:
         return names
-    # A slot's name holds its variable's whole.
     pattern = "|".join(map(re.escape, sorted(renamed, reverse=True)))
     whole = re.compile(rf"(^|/)({pattern})(?=/|$)")
     return [

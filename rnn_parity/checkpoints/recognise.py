@@ -988,6 +988,8 @@ class _Recognition:
         part = _unsupported(scope)
         if part:
             return f"a cell that is not converted ({part})"
+        if re.search(r"/_variables/\d+$", name):
+            return "an optimizer's, which does not say of what"
         if local == "opaque_kernel":
             return "cuDNN's own order, which only a GPU can turn into arrays"
         if any(name.startswith(f"{q.subject}/") for q in self.questions):
