@@ -69,6 +69,39 @@ def test_a_whole_model_says_what_its_layers_were_made_with():
     assert found.model.optimizer.iterations == 2
 
 
+def test_a_saved_model_holds_what_the_saver_saved():
+    """Under names that only the graph of objects ties to layers."""
+    saver = reader.open_checkpoint(FOLDER / "keras_model" / "model.ckpt")
+    saved = reader.open_checkpoint(FOLDER / "keras_model" / "variables")
+    assert saved.stored["layer_with_weights-0/kernel"].startswith(
+        "trainable_variables/0/"
+    )
+    layers = {"lstm": 0, "gru": 1, "dense": 2}
+    weights = [n for n in saver.shapes if n.split("/")[0] in layers]
+    assert len(weights) == 8
+    for name in weights:
+        layer, _, local = name.partition("/")
+        path = f"layer_with_weights-{layers[layer]}/{local}"
+        np.testing.assert_array_equal(saved.read(path), saver.read(name))
+        for slot in "mv" if layer != "dense" else "":
+            np.testing.assert_array_equal(
+                saved.read(f"optimizer/Adam/{path}/{slot}"),
+                saver.read(f"Adam/{name}/{slot}"),
+            )
+
+
+def test_a_saved_model_goes_back_under_its_own_names(tmp_path):
+    prefix = FOLDER / "keras_model" / "variables" / "variables"
+    found = rnn_parity.convert_checkpoint(prefix)
+    found.save(tmp_path / "model.keras")
+    export_checkpoint(tmp_path / "model.keras", tmp_path / "back")
+    before = reader.open_checkpoint(prefix)
+    after = reader.open_checkpoint(tmp_path / "back")
+    assert after.stored == before.stored
+    for name in before.shapes:
+        assert (after.read(name) == before.read(name)).all(), name
+
+
 def test_what_the_user_says_counts_for_more():
     found = rnn_parity.convert_checkpoint(HDF5, activation={"gru": "tanh"})
     assert found.cell_options["gru"]["activation"] == "tanh"

@@ -9,8 +9,8 @@ situation that the release is for becomes a folder in FOLDER with
 model.ckpt...
     what `tf.train.Saver` wrote after two training steps from random weights
     (without a MetaGraph), or `tf.train.Checkpoint` (keras_objects);
-model.h5
-    the same from tf.keras (keras_model);
+model.h5, variables/
+    the same from tf.keras, the second as part of a SavedModel (keras_model);
 truth.json
     release, situation, all variables with their shapes, and per run the loop
     and its cells: the scope of the cell's variables, kind, layer, direction,
@@ -902,6 +902,10 @@ def save(s, session, folder):
     if s.model:
         s.tf.keras.backend.set_session(session)
         s.model.save(os.path.join(folder, "model.h5"))
+        whole = os.path.join(folder, "whole")
+        s.tf.saved_model.save(s.model, whole)
+        shutil.move(os.path.join(whole, "variables"), folder)
+        shutil.rmtree(whole)
     saver = s.tf.train.Saver(**s.saver_options)
     saver.save(
         session, os.path.join(folder, "model.ckpt"), write_meta_graph=False

@@ -27,8 +27,8 @@ def convert_checkpoint(path, *, progress=None, **options):
     for all, or {scope or stack: value}.
 
     Args:
-        path: a prefix, one of its files, a folder, or an `.npz` or `.h5`
-            file.
+        path: a prefix, one of its files, a folder, a SavedModel, or an
+            `.npz` or `.h5` file.
         progress: called with (what is being done, share done 0 to 1).
         cells: {scope or kernel: kind}, where the kind cannot be told or is
             told wrongly; "dense" or "other" say that it is no cell.

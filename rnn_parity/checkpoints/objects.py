@@ -13,6 +13,10 @@ optimizer under the variable's:
     stack/cell/cells/1/kernel/.ATTRIBUTES/...           stack/cells/1/kernel
     encoder/cell/kernel/.OPTIMIZER_SLOT/optimizer/m/... optimizer/Adam/
                                                         encoder/kernel/m
+    variables/3/.ATTRIBUTES/... (in a SavedModel)       encoder/kernel
+
+The last by the graph of objects that is saved beside them: a path is the
+shortest there is, and not the one that says most.
 
 Source: "Loading mechanics" of TensorFlow's guide to training checkpoints.
 """
@@ -32,12 +36,17 @@ _INNER = re.compile(
 _ADAM = {"m", "v"}
 
 
-def plain_names(stored):
-    """{name as a layer's: name as it is stored}, in the same order."""
+def plain_names(stored, graph=None):
+    """{name as a layer's: name as it is stored}, in the same order.
+
+    Args:
+        stored: names.
+        graph: what is stored under `GRAPH`, or None.
+    """
     stored = list(stored)
     paths = [name.removesuffix(_VALUE) for name in stored]
     if GRAPH in stored:
-        found = _of_objects(paths)
+        found = _of_objects(paths, _through_cells(graph) if graph else {})
     else:
         found = _renamed(paths, _numbered_cells(paths) | _inner(paths))
     if len(set(found)) < len(found):  # two would be one
@@ -45,14 +54,37 @@ def plain_names(stored):
     return dict(zip(found, stored, strict=True))
 
 
-def _of_objects(paths):
-    there = set(paths)
+def _through_cells(graph):
+    """{path of a variable: the path that leads through its cell}."""
+    from tensorflow.core.protobuf import trackable_object_graph_pb2 as proto
+
+    nodes = proto.TrackableObjectGraph.FromString(graph).nodes
+    paths, following = {0: ""}, [0]
+    for at in following:  # the shortest path to every object
+        for child in nodes[at].children:
+            if child.node_id not in paths:
+                before = f"{paths[at]}/" if paths[at] else ""
+                paths[child.node_id] = f"{before}{child.local_name}"
+                following.append(child.node_id)
+    found = {}
+    for at in following:
+        by_name = {c.local_name: c.node_id for c in nodes[at].children}
+        for local in _LOCALS if "recurrent_kernel" in by_name else ():
+            for value in nodes[by_name.get(local, 0)].attributes:
+                key = value.checkpoint_key.removesuffix(_VALUE)
+                found.setdefault(key, f"{paths[at]}/{local}")
+    return found
+
+
+def _of_objects(paths, longer):
+    there = {longer.get(path, path) for path in paths}
     slots = {}
     for slot in filter(None, map(_SLOT.match, paths)):
         slots.setdefault(slot.group(2), set()).add(slot.group(3))
     adams = {path for path, names in slots.items() if names == _ADAM}
 
     def variable(path):
+        path = longer.get(path, path)
         of_cell = _OF_CELL.match(path)
         if of_cell:
             scope = path.rpartition("/")[0]

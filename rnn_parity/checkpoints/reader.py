@@ -36,7 +36,12 @@ class Checkpoint:
     def __init__(self, path, shapes, dtypes, read, notes=(), told=()):
         self.path = path
         self.told = dict(told)
-        self.stored = objects.plain_names(sorted(shapes))
+        graph = None
+        if objects.GRAPH in shapes:
+            with _damage_told(path, objects.GRAPH):
+                graph = read(objects.GRAPH).item()
+        with _damage_told(path):
+            self.stored = objects.plain_names(sorted(shapes), graph)
         named = sorted(self.stored.items())
         self.shapes = {name: tuple(shapes[at]) for name, at in named}
         self.dtypes = {name: dtypes[at] for name, at in named}
@@ -140,11 +145,8 @@ def _open_saved_model(folder):
             f"{folder} is a SavedModel without variables; give the "
             "checkpoint it was made from"
         )
-    opened = _open_prefix(str(prefix), [])
-    raise UserError(
-        f"{folder} is a SavedModel; give {prefix} for its "
-        f"{len(opened.shapes)} variables"
-    )
+    note = f"reading the variables of the SavedModel {folder}"
+    return _open_prefix(str(prefix), [note])
 
 
 def _prefixes_in(folder):

@@ -19,8 +19,9 @@ def inspect(checkpoint, json_path, **answers):
     """List the recurrent cells in a TensorFlow 1 CHECKPOINT.
 
     CHECKPOINT is a prefix such as model.ckpt-1000, one of its files, a
-    folder, an .npz file, or an .h5 file of tf.keras. Both formats and the
-    names of every release are read, and no code of TensorFlow 1 runs.
+    folder, a SavedModel, an .npz file, or an .h5 file of tf.keras. Both
+    formats and the names of every release are read, and no code of
+    TensorFlow 1 runs.
 
     \b
     Examples:
