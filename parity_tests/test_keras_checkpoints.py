@@ -139,6 +139,7 @@ def test_layers_in_layers_are_told_by_their_scopes():
     stack = {"class_name": "StackedRNNCells", "config": {"cells": cells}}
     inner = layer_of("GRU", "gru", recurrent_activation="sigmoid")
     turned = layer_of("LSTM", "lstm", activation="tanh", go_backwards=True)
+    in_old = layer_of("SimpleRNN", "old", activation="linear")
     model = {
         "config": {
             "layers": [
@@ -147,6 +148,7 @@ def test_layers_in_layers_are_told_by_their_scopes():
                     "Bidirectional", "sum", layer=inner, merge_mode="sum"
                 ),
                 layer_of("Sequential", "model", layers=[turned]),
+                {"class_name": "Sequential", "config": [in_old]},
                 layer_of("RNN", "stack", cell=stack),
                 layer_of("RNN", "one", cell=cells[1]),
                 layer_of("LSTM", "own", activation={"class_name": "Mine"}),
@@ -165,6 +167,7 @@ def test_layers_in_layers_are_told_by_their_scopes():
         "stack/cells/0": {"activation": "tanh"},
         "stack/cells/1": {"activation": "relu"},
         "one": {"activation": "relu"},
+        "old": {"activation": "linear"},
         "own": {},
     }
     assert [line.split()[0] for line in notes] == ["sum", "lstm"]

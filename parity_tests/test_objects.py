@@ -152,6 +152,18 @@ def test_layers_that_fit_on_one_another_stay_apart():
     assert not inventory.notes
 
 
+def test_slots_that_do_not_say_of_what_are_no_read_outs():
+    shapes = layer("lstm_1", 3, 5, 4, (20,)) | {
+        "training/Adam/Variable_1": (5, 20),
+        "training/Adam/Variable_2": (20,),
+        "optimizer/_variables/3": (5, 20),
+    }
+    inventory = recognise(shapes)
+    assert not inventory.read_outs
+    assert len(inventory.stacks) == 1
+    assert len(inventory.others) == 3
+
+
 def test_two_directions_are_told_by_their_layer():
     inventory = recognise(
         layer("both/forward_x", 3, 5, 4, (20,))

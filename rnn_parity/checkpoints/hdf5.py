@@ -40,8 +40,8 @@ def open_file(path):
         found |= slots
     else:
         notes.append(
-            "the optimizer's slots are named as later releases of Keras name "
-            "them, and left out"
+            "the optimizer's slots are not named as tf.keras of TensorFlow 1 "
+            "names them, and left out"
         )
     if "model_config" in file.attrs:
         _read_config(json.loads(file.attrs["model_config"]), options, notes)
@@ -111,9 +111,10 @@ def _read_config(model, options, notes):
     config = model["config"]
     layers = config["layers"] if isinstance(config, dict) else config
     for layer in layers:
-        if "layers" in layer["config"]:  # a model in a model
+        inside = layer["config"]  # of a model, perhaps of an old Sequential
+        if isinstance(inside, list) or "layers" in inside:
             _read_config(layer, options, notes)
-        else:
+        elif "name" in inside:
             _read_layer(layer, "", options, notes)
 
 

@@ -36,6 +36,10 @@ _COUNTER = re.compile(
     r"(^|/)(global_step|beta[12]_power|learning_rate|lr|local_step|biased"
     r"|Variable)(_\d+)?$"
 )
+# Of Keras 2.2 without TensorFlow's, and of TensorFlow's since 2.11.
+_NAMELESS_SLOT = re.compile(
+    r"(^|/)training(_\d+)?/\w+/Variable(_\d+)?$|/_variables/\d+$"
+)
 _DIRECTION = re.compile(r"(?i)^(fw|bw)$")
 _STACK = re.compile(r"^(multi_rnn_cell|MultiRNNCell)(_\d+)?$")
 _BIDIRECTIONAL_STACK = re.compile(r"^stack_bidirectional_rnn(_\d+)?$")
@@ -309,6 +313,9 @@ class _Recognition:
     def take_slots(self):
         """Slots and averages, told by a variable's whole name in theirs."""
         found, averages = {}, {}
+        for name in filter(_NAMELESS_SLOT.search, list(self.left)):
+            self.others[name] = "an optimizer's, which does not say of what"
+            del self.left[name]
         of_keras = self.keras_adam()
         for name, shape in list(self.left.items()):
             owner, ending = self.owner(name, shape)
@@ -988,8 +995,6 @@ class _Recognition:
         part = _unsupported(scope)
         if part:
             return f"a cell that is not converted ({part})"
-        if re.search(r"/_variables/\d+$", name):
-            return "an optimizer's, which does not say of what"
         if local == "opaque_kernel":
             return "cuDNN's own order, which only a GPU can turn into arrays"
         if any(name.startswith(f"{q.subject}/") for q in self.questions):
