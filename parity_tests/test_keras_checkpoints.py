@@ -352,6 +352,17 @@ def test_slots_of_two_biases_are_left_out(tmp_path):
     assert not hasattr(found.model, "optimizer")
 
 
+def test_slots_of_other_optimizers_of_tf_keras_are_left_out(tmp_path):
+    arrays = cudnn(np.random.default_rng(4), 3)
+    stored = {f"layer/{name}": array for name, array in arrays.items()}
+    for slot in ("rms", "momentum"):
+        slots = {f"training/RMSprop/{n}/{slot}": a for n, a in stored.items()}
+        np.savez(tmp_path / f"{slot}.npz", **stored, **slots)
+        found = rnn_parity.convert_checkpoint(tmp_path / f"{slot}.npz")
+        line = found.report.optimizer
+        assert f"of tf.keras ({slot}) are left out" in line
+
+
 def test_layouts_of_cudnn_go_both_ways():
     for gates in (3, 4):
         arrays = cudnn(np.random.default_rng(gates), gates)

@@ -101,8 +101,13 @@ def restore(converted):
     found = converted.inventory.slots
     if not found:
         return "no optimizer slots"
+    names = ", ".join(found)
+    if any(base.islower() for base in found):  # a slot's own name
+        return (
+            f"slots of an optimizer of tf.keras ({names}) are left out; only "
+            "its Adam's go along"
+        )
     if len(found) > 1:
-        names = ", ".join(found)
         return f"slots of several optimizers ({names}), which are left out"
     ((base, slots),) = found.items()
     match = MATCHES.get(base)
