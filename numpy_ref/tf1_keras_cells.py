@@ -157,44 +157,42 @@ def _apart(value):
     return np.split(value, [value.shape[-1] // 3 * 2], -1)
 
 
-class CuDNNLSTM(LSTM):
-    """`LSTM` as cuDNN stores it: sigmoid gates, two biases that add up.
+class _OfCuDNN:
+    """A cell as cuDNN stores it, with sigmoid gates.
+
+    Args:
+        kernel: [I, gates H]; each gate's [I, H] lies in memory as [H, I].
+        recurrent_kernel: [H, gates H]; the same.
+        bias: [2 gates H], of the input and then of the state.
+    """
+
+    def __init__(self, *, kernel, recurrent_kernel, bias):
+        super().__init__(
+            kernel=from_cudnn(kernel, self.gates),
+            recurrent_kernel=from_cudnn(recurrent_kernel, self.gates),
+            bias=self.of_both(bias.reshape(2, -1)),
+            recurrent_activation=ops.sigmoid,
+        )
+
+
+class CuDNNLSTM(_OfCuDNN, LSTM):
+    """`LSTM` of cuDNN, whose two biases add up.
 
     Source: `tf.compat.v1.keras.layers.CuDNNLSTM`.
-
-    Args:
-        kernel: [I, 4 H]; each gate's [I, H] lies in memory as [H, I] does.
-        recurrent_kernel: [H, 4 H]; the same.
-        bias: [8 H].
     """
 
-    def __init__(self, *, kernel, recurrent_kernel, bias):
-        super().__init__(
-            kernel=from_cudnn(kernel, 4),
-            recurrent_kernel=from_cudnn(recurrent_kernel, 4),
-            bias=np.sum(np.split(bias, 2), 0),
-            recurrent_activation=ops.sigmoid,
-        )
+    def of_both(self, biases):
+        return biases.sum(0)
 
 
-class CuDNNGRU(GRUResetAfter):
-    """`GRUResetAfter` as cuDNN stores it, with sigmoid gates.
+class CuDNNGRU(_OfCuDNN, GRUResetAfter):
+    """`GRUResetAfter` of cuDNN.
 
     Source: `tf.compat.v1.keras.layers.CuDNNGRU`.
-
-    Args:
-        kernel: [I, 3 H]; each gate's [I, H] lies in memory as [H, I] does.
-        recurrent_kernel: [H, 3 H]; the same.
-        bias: [6 H].
     """
 
-    def __init__(self, *, kernel, recurrent_kernel, bias):
-        super().__init__(
-            kernel=from_cudnn(kernel, 3),
-            recurrent_kernel=from_cudnn(recurrent_kernel, 3),
-            bias=bias.reshape(2, -1),
-            recurrent_activation=ops.sigmoid,
-        )
+    def of_both(self, biases):
+        return biases
 
 
 def from_cudnn(kernel, gates):

@@ -363,6 +363,15 @@ def test_slots_of_other_optimizers_of_tf_keras_are_left_out(tmp_path):
         assert f"of tf.keras ({slot}) are left out" in line
 
 
+def test_an_optimizer_may_be_called_anything(tmp_path):
+    arrays = cudnn(np.random.default_rng(5), 3)
+    stored = {f"layer/{name}": array for name, array in arrays.items()}
+    slots = {f"{name}/my_opt": array for name, array in stored.items()}
+    np.savez(tmp_path / "weights.npz", **stored, **slots)
+    found = rnn_parity.convert_checkpoint(tmp_path / "weights.npz")
+    assert found.report.optimizer.startswith("slots of my_opt, which no")
+
+
 def test_layouts_of_cudnn_go_both_ways():
     for gates in (3, 4):
         arrays = cudnn(np.random.default_rng(gates), gates)
@@ -394,6 +403,20 @@ def test_a_right_port_matches_as_it_is():
         stack="lstm",
     )
     assert told.verdict == AS_IT_IS
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("activation", "hard_sigmoid", "no activation 'hard_sigmoid'"),
+        ("recurrent_activation", "hard", "mean hard_sigmoid"),
+        ("forget_bias", 1.0, "no forget_bias in a tf.keras.LSTM"),
+    ],
+)
+def test_diagnose_refuses_what_the_layer_cannot_have(option, value, message):
+    x = np.ones((2, 3, 3), "float32")
+    with pytest.raises(UserError, match=message):
+        diagnose(HDF5, x, np.ones((2, 3, 5)), stack="lstm", **{option: value})
 
 
 def test_json_says_the_kind(call_cli):

@@ -14,6 +14,7 @@ from collections.abc import Callable
 import numpy as np
 
 from numpy_ref import cells, ops
+from numpy_ref.tf1_cells import hard_sigmoid
 from rnn_parity import check, contract, ladder, sections
 from rnn_parity.cases import CASES
 from rnn_parity.config import DTYPES
@@ -387,10 +388,7 @@ _mistake(
 
 
 def _hard_sigmoids(self, i, j, f, o):
-    i, f, o = (
-        np.clip(0.2 * gate + 0.5, 0, 1)
-        for gate in (i, f + self.forget_bias, o)
-    )
+    i, f, o = (hard_sigmoid(gate) for gate in (i, f + self.forget_bias, o))
     return i, np.tanh(j), f, o
 
 

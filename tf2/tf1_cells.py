@@ -18,19 +18,19 @@ import keras
 from keras import ops
 
 _register = keras.saving.register_keras_serializable("rnn_parity")
+GATES = ("input", "transform", "forget", "output")  # i, j, f, o
+# Those of tf.contrib.layers.layer_norm.
+LAYER_NORM_EPSILON, LAYER_NORM_EPSILON_OF_HALF = 1e-12, 1e-3
 
 
 @_register
 def hard_sigmoid(x):
-    """clip(0.2 x + 0.5, 0, 1), of Keras 1 and 2: gates of TensorFlow 1's
-    `tf.keras.layers.LSTM` and `GRU`. That of Keras 3 has x / 6.
+    """clip(0.2 x + 0.5, 0, 1), of Keras 1 and 2; Keras 3's has x / 6.
+
+    The default of the gates of TensorFlow 1's `tf.keras.layers.LSTM` and
+    `GRU`. Source: `tensorflow/python/keras/backend.py` of TensorFlow 1.15.
     """
     return ops.clip(0.2 * x + 0.5, 0, 1)
-
-
-GATES = ("input", "transform", "forget", "output")  # i, j, f, o
-# Those of tf.contrib.layers.layer_norm.
-LAYER_NORM_EPSILON, LAYER_NORM_EPSILON_OF_HALF = 1e-12, 1e-3
 
 
 class Arrays(keras.Layer):

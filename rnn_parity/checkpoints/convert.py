@@ -8,6 +8,7 @@ import numpy as np
 
 from rnn_parity.checkpoints import (
     forms,
+    kinds,
     objects,
     optimizers,
     reader,
@@ -321,9 +322,7 @@ class Converted:
         for argument, names in cell.variables.items():
             parts = [self._read(name, of) for name in names]
             array = parts[0] if len(parts) == 1 else np.concatenate(parts)
-            if "bias" in argument and array.ndim == 2 and len(array) == 1:
-                array = array[0]
-            found[argument] = array
+            found[argument] = kinds.flat_bias(argument, array)
         return found
 
     def read_out_arrays(self, read_out, of=None):

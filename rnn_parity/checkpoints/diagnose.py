@@ -19,7 +19,7 @@ import numpy as np
 from rnn_parity import ladder
 from rnn_parity.checkpoints import kinds as kinds_
 from rnn_parity.checkpoints import port_mistakes, reader
-from rnn_parity.checkpoints.options import check_number, check_told, told_of
+from rnn_parity.checkpoints.options import check_told, checked, told_of
 from rnn_parity.checkpoints.port import Port, layer_of
 from rnn_parity.checkpoints.recognise import recognise, unknown
 from rnn_parity.errors import UserError
@@ -289,14 +289,8 @@ def _with_options(ways, options, residual, told):
 
 
 def _options_fit(layers, options, residual):
-    from numpy_ref.tf1_cells import ACTIVATIONS
-
     for name, value in options.items():
-        if name.endswith("activation"):
-            if value not in ACTIVATIONS:
-                raise UserError(unknown(name, value, list(ACTIVATIONS)))
-        else:
-            check_number(name, value)
+        checked(name, value)
         able = any(
             name in layer.kind.options
             or (name, layer.kind.name) == ("cell_clip", "BasicLSTMCell")

@@ -9,6 +9,8 @@ of TensorFlow 1.15.
 import json
 import re
 
+import numpy as np
+
 from rnn_parity.errors import UserError
 
 _OF_CELLS = ("activation", "recurrent_activation")
@@ -85,8 +87,6 @@ def _is_slot(name, shape, weights):
 
 def _numbers(file, found):
     """{name: number} of tf.keras' Adam that only its settings tell."""
-    import numpy as np
-
     counter = [n for n in found if re.search(r"(^|/)Adam(_\d+)?/iter$", n)]
     if "training_config" not in file.attrs or len(counter) != 1:
         return {}

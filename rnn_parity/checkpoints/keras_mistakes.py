@@ -3,12 +3,11 @@
 They belong to the catalogue of `port_mistakes`, which has what is common.
 """
 
-import dataclasses
-
 import numpy as np
 
 from numpy_ref import ops, tf1_cells
 from rnn_parity import layouts
+from rnn_parity.checkpoints.forms import CUDNN
 from rnn_parity.checkpoints.port_mistakes import (
     Mistake,
     hard_sigmoid_of_keras_3,
@@ -39,13 +38,12 @@ def _blocks_exchanged(keras, first, second):
             blocks = np.split(array, count, -1)
             return np.concat([blocks[at] for at in order], -1)
 
-        arrays = layer.arrays
-        if layer.kind.name.startswith("tf.keras.CuDNN"):
+        arrays, cudnn = layer.arrays, layer.kind.name in CUDNN
+        if cudnn:
             arrays = layouts.cudnn_layer_to_keras(**arrays)
-            arrays = {name: exchanged(each) for name, each in arrays.items()}
+        arrays = {name: exchanged(each) for name, each in arrays.items()}
+        if cudnn:
             arrays = layouts.cudnn_layer_from_keras(**arrays)
-        else:
-            arrays = {name: exchanged(each) for name, each in arrays.items()}
         return layer.with_arrays(**arrays)
 
     return change
@@ -86,17 +84,12 @@ def _reset_before(layer):
 
 
 def _not_turned(layer):
-    if not layer.kind.name.startswith("tf.keras.CuDNN"):
+    if layer.kind.name not in CUDNN:
         return None
-    turned = layouts.cudnn_layer_from_keras(
-        **{
-            name: layer.arrays[name]
-            for name in ("kernel", "recurrent_kernel")
-        },
-        bias=layouts.cudnn_layer_to_keras(**layer.arrays)["bias"],
-    )
-    # What turning undoes is the kernels as they are stored.
-    return dataclasses.replace(layer, arrays=turned)
+    # Turned the other way first, so that the cell's turning undoes it.
+    plain = layouts.cudnn_layer_to_keras(**layer.arrays)
+    as_stored = layer.arrays | {"bias": plain["bias"]}
+    return layer.with_arrays(**layouts.cudnn_layer_from_keras(**as_stored))
 
 
 def _zeros_past_end(port):

@@ -123,6 +123,12 @@ class Kind:
         return getattr(module, name)(**given, **chosen)
 
 
+def flat_bias(argument, array):
+    """A bias made by hand may be [1, size]; all else as it is."""
+    one_row = array.ndim == 2 and len(array) == 1
+    return array[0] if "bias" in argument and one_row else array
+
+
 def _two(shape):
     return shape if shape is not None and len(shape) == 2 else (0, 0)
 

@@ -79,6 +79,11 @@ MATCHES = {
 
 
 DEFAULT_BETAS = (0.9, 0.999)  # of Adam
+# Slots that tf.keras saves under their own names, not the optimizer's.
+OF_KERAS = {
+    *("m", "v", "vhat", "momentum", "rms", "mg"),
+    *("accumulator", "accum_grad", "accum_var", "linear"),
+}
 WITH_MOMENTUM = ("Momentum", "RMSProp")
 
 
@@ -102,7 +107,7 @@ def restore(converted):
     if not found:
         return "no optimizer slots"
     names = ", ".join(found)
-    if any(base.islower() for base in found):  # a slot's own name
+    if OF_KERAS & set(found):
         return (
             f"slots of an optimizer of tf.keras ({names}) are left out; only "
             "its Adam's go along"

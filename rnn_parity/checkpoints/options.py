@@ -102,7 +102,7 @@ class Options:
                 raise UserError(
                     f"no cell in the checkpoint has a {option} to set"
                 )
-            return {c.scope: _checked(option, given) for c in able}
+            return {c.scope: checked(option, given) for c in able}
         found = {}
         for where, value in given.items():
             meant = cells_at(where, inventory)
@@ -112,7 +112,7 @@ class Options:
                         f"{cell.scope} is a {cell.kind.name}, which has no "
                         f"{option}"
                     )
-                found[cell.scope] = _checked(option, value)
+                found[cell.scope] = checked(option, value)
         return found
 
     def residuals(self, inventory):
@@ -202,7 +202,12 @@ def cells_at(where, inventory):
     return found
 
 
-def _checked(option, value):
+def checked(option, value):
+    """The value of an option of cells, a number as one.
+
+    Raises:
+        UserError: it makes no sense.
+    """
     if option in _CHOICES:
         if value not in _CHOICES[option]:
             raise UserError(
@@ -213,12 +218,6 @@ def _checked(option, value):
         value = float(value)
     except (TypeError, ValueError):
         raise UserError(f"{option} is {value!r}, not a number") from None
-    check_number(option, value)
-    return value
-
-
-def check_number(option, value):
-    """Refuses what no cell of TensorFlow 1 was made with."""
     if not abs(value) <= _LARGEST:
         raise UserError(
             f"{option} is {value}; give a finite number that float32 holds"
@@ -228,3 +227,4 @@ def check_number(option, value):
             f"{option} is {value}; it must be above 0: leave it away where "
             "TensorFlow 1 clipped nothing (-1 in LSTMBlockCell)"
         )
+    return value

@@ -13,7 +13,7 @@ import numpy as np
 
 from numpy_ref import ops, tf1_cells
 from numpy_ref.tf1_rnn import copy_through, reverse_sequence
-from rnn_parity.checkpoints.kinds import BY_NAME
+from rnn_parity.checkpoints.kinds import BY_NAME, flat_bias
 from rnn_parity.errors import UserError
 
 LSTMS = (
@@ -436,19 +436,11 @@ def layer_of(cell, checkpoint, averages, use_averages=False):
 
 
 def _arrays(cell, checkpoint, stand_in):
-    found = {
-        argument: _array(
-            [stand_in.get(name, name) for name in names], checkpoint
-        )
-        for argument, names in cell.variables.items()
-    }
-    # Biases made by hand may be [1, size].
-    return {
-        argument: array[0]
-        if "bias" in argument and array.ndim == 2 and len(array) == 1
-        else array
-        for argument, array in found.items()
-    }
+    found = {}
+    for argument, names in cell.variables.items():
+        names = [stand_in.get(name, name) for name in names]
+        found[argument] = flat_bias(argument, _array(names, checkpoint))
+    return found
 
 
 def _array(names, checkpoint):

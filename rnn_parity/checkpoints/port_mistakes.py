@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from numpy_ref.tf1_cells import ACTIVATIONS
+from numpy_ref.tf1_cells import ACTIVATIONS, hard_sigmoid
 from rnn_parity.checkpoints.port import GRUS, LSTMS, map_arrays
 
 
@@ -84,6 +84,7 @@ def _with_layers(port, changed):
 
 def catalogue():
     """Every mistake; of two, the one before goes into a port first."""
+    # It is made of what is here.
     from rnn_parity.checkpoints.keras_mistakes import KERAS
 
     return (
@@ -605,11 +606,10 @@ _STEPS = (
 # --- Rows of different lengths ---
 
 
-def _past_end(**loop):
+def _past_end(name, value):
     def of_port(port):
-        ((name, value),) = loop.items()
-        same = port.get(name) == value
-        return port.changed(**loop) if port.padded and not same else None
+        differs = port.padded and port.get(name) != value
+        return port.changed(**{name: value}) if differs else None
 
     return of_port
 
@@ -631,7 +631,7 @@ _LENGTHS = (
         "the last output repeated past the end",
         "TensorFlow 1 puts out 0 there: zero_output_for_mask=True in Keras",
         ("past outputs",),
-        of_port=_past_end(past_outputs="repeated"),
+        of_port=_past_end("past_outputs", "repeated"),
         usual=True,
     ),
     Mistake(
@@ -639,7 +639,7 @@ _LENGTHS = (
         "past a row's end the state stays as it is: give Keras a mask, "
         "instead of masking the outputs alone",
         ("past state",),
-        of_port=_past_end(past_state="running"),
+        of_port=_past_end("past_state", "running"),
     ),
 )
 
@@ -671,11 +671,6 @@ def _sigmoid(function):
     return change
 
 
-def hard_sigmoid_of_keras_2(x):
-    """clip(0.2 x + 0.5, 0, 1), of Keras 1 and 2."""
-    return np.clip(0.2 * x + 0.5, 0, 1)
-
-
 def hard_sigmoid_of_keras_3(x):
     """relu6(x + 3) / 6, of Keras 3."""
     return np.clip(x / 6 + 0.5, 0, 1)
@@ -702,7 +697,7 @@ _ACTIVATIONS = (
             usual=True,
         )
         for which, function in (
-            ("Keras 1 and 2 (0.2 x + 0.5)", hard_sigmoid_of_keras_2),
+            ("Keras 1 and 2 (0.2 x + 0.5)", hard_sigmoid),
             ("Keras 3 (x / 6 + 0.5)", hard_sigmoid_of_keras_3),
         )
     ),

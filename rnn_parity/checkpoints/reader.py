@@ -1,4 +1,4 @@
-"""Reading TensorFlow 1 checkpoints of either format, and `.npz` files.
+"""Reading TensorFlow 1 checkpoints of either format, `.npz` and HDF5 files.
 
 No code of TensorFlow 1 runs and no graph is needed: names, shapes and arrays
 are all there is. Arrays are read one at a time, when asked for.
@@ -62,9 +62,9 @@ def open_checkpoint(path):
     """Opens what `path` leads to.
 
     Args:
-        path: a prefix (`model.ckpt-1000`), one of its files, a folder, or
-            an `.npz` file of arrays under their TensorFlow 1 names, or an
-            `.h5` file of tf.keras.
+        path: a prefix (`model.ckpt-1000`), one of its files, a folder, a
+            SavedModel, an `.npz` file of arrays under their TensorFlow 1
+            names, or an `.h5` file of tf.keras.
 
     Raises:
         UserError: there is nothing, it is damaged or of another kind.

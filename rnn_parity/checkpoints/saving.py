@@ -380,5 +380,5 @@ def read_origin(path):
         text["slots"],
         text["steps"],
         {name: reading(member) for name, member in text["kept"].items()},
-        text.get("stored", {}),
+        text.get("stored", {}),  # older files have no such names
     )
