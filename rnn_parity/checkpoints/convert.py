@@ -122,7 +122,7 @@ class Converted:
             logits where one read-out reads them. With several stacks or
             read-outs, dictionaries, "/" in names written as ".".
         report: a `Report`.
-        inventory: a `recognise.Inventory`.
+        inventory: a `inventory.Inventory`.
     """
 
     def __init__(self, checkpoint, inventory, options, progress=None):
@@ -315,7 +315,7 @@ class Converted:
         """{argument: array} of a cell, read anew.
 
         Args:
-            cell: `recognise.Cell`.
+            cell: `inventory.Cell`.
             of: {variable: what to read in its place}.
         """
         found = {}

@@ -19,9 +19,10 @@ import numpy as np
 from rnn_parity import ladder
 from rnn_parity.checkpoints import kinds as kinds_
 from rnn_parity.checkpoints import port_mistakes, reader
+from rnn_parity.checkpoints.inventory import unknown
 from rnn_parity.checkpoints.options import check_told, checked, told_of
 from rnn_parity.checkpoints.port import Port, layer_of
-from rnn_parity.checkpoints.recognise import recognise, unknown
+from rnn_parity.checkpoints.recognise import recognise
 from rnn_parity.errors import UserError
 
 AS_IT_IS, EXPLAINED = "as it is", "explained"
@@ -75,7 +76,7 @@ class Diagnosis:
 
     Attributes:
         verdict: "as it is", "explained" or "unexplained".
-        stack: the `recognise.Stack`.
+        stack: the `inventory.Stack`.
         without: the Fit without any mistake.
         tolerance: the largest relative error that counts as a match.
         explanations: what reproduces the numbers equally well, the closest

@@ -32,7 +32,7 @@ def beyond_keras(cell, options):
     """What Keras' own cells lack of this one: a list, often empty.
 
     Args:
-        cell: `recognise.Cell`.
+        cell: `inventory.Cell`.
         options: the cell's, as `options.of_cell` gives them.
     """
     lacking = []
@@ -208,7 +208,7 @@ def to_keras(cell, options, arrays, forget_bias=None):
     Functions, so that little is there besides; see `assign`.
 
     Args:
-        cell: `recognise.Cell`.
+        cell: `inventory.Cell`.
         options: of the cell.
         arrays: {argument: array}, TensorFlow 1's.
         forget_bias: what to add to the bias; by default the cell's. 0.0 for

@@ -31,7 +31,7 @@ class Runner:
     """A cell's place in the model, and what runs it.
 
     Attributes:
-        cell: `recognise.Cell`.
+        cell: `inventory.Cell`.
         keras_cell: the Keras cell that holds its arrays.
         layer: the Keras layer that runs it, perhaps with others in it.
     """

@@ -4,6 +4,7 @@ import dataclasses
 import math
 
 from rnn_parity.checkpoints import recognise
+from rnn_parity.checkpoints.inventory import unknown
 from rnn_parity.errors import UserError
 
 ACTIVATIONS = ("tanh", "relu", "sigmoid", "linear")
@@ -198,7 +199,7 @@ def cells_at(where, inventory):
         known = [
             cell.scope for stack in inventory.stacks for cell in stack.cells
         ]
-        raise UserError(recognise.unknown("cell", where, known))
+        raise UserError(unknown("cell", where, known))
     return found
 
 
@@ -211,7 +212,7 @@ def checked(option, value):
     if option in _CHOICES:
         if value not in _CHOICES[option]:
             raise UserError(
-                recognise.unknown(option, str(value), list(_CHOICES[option]))
+                unknown(option, str(value), list(_CHOICES[option]))
             )
         return value
     try:

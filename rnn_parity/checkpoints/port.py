@@ -62,7 +62,7 @@ class Layer:
 
     Attributes:
         scope: where the checkpoint has it.
-        kind, sizes: those of the `recognise.Cell`.
+        kind, sizes: those of the `inventory.Cell`.
         arrays: {argument: array}, float64.
         others: the same of what the port may have read instead (moving
             averages or, where those are meant, the weights), or None.
@@ -416,7 +416,7 @@ def layer_of(cell, checkpoint, averages, use_averages=False):
     """A recognised cell with its arrays.
 
     Args:
-        cell: `recognise.Cell`.
+        cell: `inventory.Cell`.
         checkpoint: `reader.Checkpoint`.
         averages: {variable: name of its moving average}.
         use_averages: whether those are meant, not the weights.

@@ -9,16 +9,31 @@ evidence speaks for one, or else a question, which an option answers.
 """
 
 import dataclasses
-import difflib
 import itertools
 import re
 
 from rnn_parity.checkpoints import kinds, objects
+from rnn_parity.checkpoints.inventory import (
+    Cell,
+    Inventory,
+    Question,
+    ReadOut,
+    Stack,
+    unknown,
+)
+from rnn_parity.checkpoints.scopes import (
+    BY_LAYER,
+    common_parts,
+    in_loop,
+    natural,
+    number_at_end,
+    numbered_next,
+    place_of,
+    unsupported,
+)
 from rnn_parity.errors import UserError
 
 DENSE, OTHER = "dense", "other"
-_BY_LAYER = "two ways, layer by layer"
-_SHOWN = 8  # names in a line
 
 KERAS_ADAM = "Adam of tf.keras"  # Adam/kernel/m, not kernel/Adam
 # {what an optimizer calls itself in a slot's name: its slots, in order}
@@ -39,14 +54,6 @@ _COUNTER = re.compile(
 # Of Keras 2.2 without TensorFlow's, and of TensorFlow's since 2.11.
 _NAMELESS_SLOT = re.compile(
     r"(^|/)training(_\d+)?/\w+/Variable(_\d+)?$|/_variables/\d+$"
-)
-_DIRECTION = re.compile(r"(?i)^(fw|bw)$")
-_STACK = re.compile(r"^(multi_rnn_cell|MultiRNNCell)(_\d+)?$")
-_BIDIRECTIONAL_STACK = re.compile(r"^stack_bidirectional_rnn(_\d+)?$")
-_LAYER = re.compile(r"^(?:cell_|Cell)(\d+)$")
-_LOOP = re.compile(
-    r"(?i)^(rnn|birnn|bidirectional_rnn|multi_?rnn_?cell|fw|bw"
-    r"|stack_bidirectional_rnn|cell_?\d+|attention_wrapper)(_\d+)?$"
 )
 _NO_CELL = re.compile(
     r"(?i)^(dense|fc\d*|fully_connected|proj(ection)?|softmax|logits?|out(put)?"
@@ -70,183 +77,6 @@ _WRAPPERS = re.compile(
 )
 _SOUNDS_RECURRENT = re.compile(r"(?i)lstm|gru|rnn|cell|recur")
 INSIDE_ONLY = "only the cell in it is converted"
-
-
-@dataclasses.dataclass(frozen=True)
-class Cell:
-    """A recurrent cell.
-
-    Attributes:
-        scope: what its variables' names begin with.
-        kind: a record of `kinds`.
-        sizes: inputs, units and outputs.
-        variables: {argument: names}; more than one are joined by rows.
-    """
-
-    scope: str
-    kind: kinds.Kind
-    sizes: kinds.Sizes
-    variables: dict
-
-    @property
-    def names(self):
-        return [name for names in self.variables.values() for name in names]
-
-    @property
-    def peepholes(self):
-        return any(name.endswith("_diag") for name in self.variables)
-
-    @property
-    def projection(self):
-        return self.sizes.outputs != self.sizes.units or any(
-            name.startswith("projection") for name in self.variables
-        )
-
-
-@dataclasses.dataclass(frozen=True)
-class Stack:
-    """Cells that one loop ran.
-
-    Attributes:
-        name: the scope of the loop; of two loops, both with a "+".
-        form: "one way"; "two ways", each direction a stack of its own, as
-            `bidirectional_dynamic_rnn` has it; or "two ways, layer by
-            layer", as `stack_bidirectional_dynamic_rnn` has it.
-        forward, backward: cells, the lowest first; backward may be empty.
-        way: of a stack that is one direction of another, "forward" or
-            "backward".
-    """
-
-    name: str
-    form: str
-    forward: tuple
-    backward: tuple = ()
-    way: str | None = None
-
-    def ways(self):
-        """Each direction of two as a stack of its own, by name."""
-        if self.form != "two ways":
-            return {}
-        names = self.name.split("+")
-        if len(names) == 1:
-            names = [f"{names[0]}/fw", f"{names[0]}/bw"]
-        cells = self.forward, self.backward
-        return {
-            name: Stack(name, "one way", of_way, way=way)
-            for name, of_way, way in zip(
-                names, cells, ("forward", "backward"), strict=True
-            )
-        }
-
-    @property
-    def cells(self):
-        return (*self.forward, *self.backward)
-
-    @property
-    def inputs(self):
-        return self.forward[0].sizes.inputs
-
-    @property
-    def outputs(self):
-        """How many numbers come out a step, of both directions."""
-        tops = [way[-1] for way in (self.forward, self.backward) if way]
-        return sum(top.sizes.outputs for top in tops)
-
-
-@dataclasses.dataclass(frozen=True)
-class ReadOut:
-    """A dense layer that reads what a stack puts out.
-
-    Attributes:
-        name: its scope, or its kernel's name.
-        kernel, bias: names; the bias may be None.
-        transposed: whether the kernel is stored [classes, outputs].
-        stack: the name of the stack it reads; None where several fit.
-        inputs, classes: its sizes.
-    """
-
-    name: str
-    kernel: str
-    bias: str | None
-    transposed: bool
-    stack: str | None
-    inputs: int
-    classes: int
-
-
-@dataclasses.dataclass(frozen=True)
-class Question:
-    """What has to be settled before converting.
-
-    Attributes:
-        subject: the scope or variable it is about.
-        text: what is open, and the option that settles it.
-    """
-
-    subject: str
-    text: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Inventory:
-    """All that a checkpoint holds.
-
-    Attributes:
-        shapes: {name: shape} it was made from.
-        stacks: list of Stack.
-        read_outs: list of ReadOut.
-        slots: {optimizer: {slot: {variable: name of the slot variable}}}.
-        averages: {variable: name of its moving average}.
-        counters: names such as global_step.
-        others: {name: why it belongs to nothing above}.
-        notes: lines about what was assumed, for the user.
-        questions: list of Question.
-    """
-
-    shapes: dict
-    stacks: list
-    read_outs: list
-    slots: dict
-    averages: dict
-    counters: list
-    others: dict
-    notes: list
-    questions: list
-
-    def stack(self, name=None):
-        """The stack of that name; the only one if there is just one.
-
-        One direction of two goes by its own name, or NAME/fw and NAME/bw.
-
-        Raises:
-            UserError: no stack, several to choose from, or none so named.
-        """
-        names = [stack.name for stack in self.stacks]
-        if name is None and len(names) == 1:
-            return self.stacks[0]
-        if not names:
-            raise UserError("there is no recurrent cell in the checkpoint")
-        if name is None:
-            raise UserError(
-                f"there are {len(names)} stacks, name one: {', '.join(names)}"
-            )
-        if name in names:
-            return self.stacks[names.index(name)]
-        for stack in self.stacks:
-            if name in stack.ways():
-                return stack.ways()[name]
-        raise UserError(unknown("stack", name, names))
-
-
-def unknown(what, name, names):
-    """A line about a name that is not among `names`."""
-    names = [known for known in names if known]
-    near = difflib.get_close_matches(name, names, 1, 0.5)
-    shown = ", ".join(names[:_SHOWN])
-    if len(names) > _SHOWN:
-        shown += f" and {len(names) - _SHOWN} more"
-    hint = f"did you mean {near[0]}?" if near else f"there are: {shown}"
-    return f"there is no {what} {name!r}; {hint}"
 
 
 def recognise(shapes, kind=None, bidirectional=(), apart=(), transposed=()):
@@ -334,7 +164,7 @@ class _Recognition:
             else:
                 base = re.sub(r"_\d+$", "", ending)
                 found.setdefault(base, {}).setdefault(owner, {})[
-                    _number(ending)
+                    number_at_end(ending)
                 ] = name
             del self.left[name]
         averages |= self.only_averages()
@@ -443,7 +273,7 @@ class _Recognition:
                     found.add(variable[: -len(local) - 1])
         # Hand-made cells: the kernel has no scope, so its name stands in.
         found |= {name for name in self.answers if name in self.left}
-        return sorted(found, key=lambda s: (s.count("/"), _natural(s)))
+        return sorted(found, key=lambda s: (s.count("/"), natural(s)))
 
     def all_in(self, used, scope):
         """Whether a scope's variables all belong to cells found before."""
@@ -561,7 +391,7 @@ class _Recognition:
             return None
         if answer is not None:
             return fitting[0]
-        if _unsupported(scope):
+        if unsupported(scope):
             return None
         named = kinds.named(scope)
         if named is not None:
@@ -589,9 +419,9 @@ class _Recognition:
             return True
         if not fitting or kinds.named(scope) is not None:
             return False
-        if _unsupported(scope) or _NO_CELL.match(last):
+        if unsupported(scope) or _NO_CELL.match(last):
             return False
-        if _in_loop(scope) or fitting[0].kind.distinct:
+        if in_loop(scope) or fitting[0].kind.distinct:
             return True
         words = kinds.bare(last), last.lower().split("_")
         called = "lstm" in words[0] or "gru" in words[0]
@@ -614,13 +444,13 @@ class _Recognition:
         )
 
     def settle_by_layer(self, scope, fitting, cells):
-        where = _place(scope)
+        where = place_of(scope)
         below = [
             cell
             for cell in cells
             if where.layer
-            and _place(cell.scope).key == where.key
-            and _place(cell.scope).layer
+            and place_of(cell.scope).key == where.key
+            and place_of(cell.scope).layer
             == (*where.layer[:-1], where.layer[-1] - 1)
         ]
         chained = [
@@ -651,13 +481,13 @@ class _Recognition:
         arguments = set(cell.variables)
         if (
             cell.scope in self.answers
-            or _in_loop(cell.scope)
+            or in_loop(cell.scope)
             or arguments != {"kernel", "bias"}
             or "fused" in cell.scope.lower()
         ):
             return False
         rows, columns = self.joined_shape(cell.variables["kernel"])
-        loops = [other for other in cells if _in_loop(other.scope)]
+        loops = [other for other in cells if in_loop(other.scope)]
         widths = {other.sizes.outputs for other in loops} | {
             stack.outputs for stack in self.group(loops)
         }
@@ -692,17 +522,17 @@ class _Recognition:
             else stack
             for stack in stacks
         ]
-        return sorted(stacks, key=lambda stack: _natural(stack.name))
+        return sorted(stacks, key=lambda stack: natural(stack.name))
 
     def grouped(self, cells):
         of_keras = [cell for cell in cells if cell.kind.keras]
         stacks = self.layers_of_keras(of_keras)
         by_key = {}
-        for cell in sorted(cells, key=lambda cell: _natural(cell.scope)):
+        for cell in sorted(cells, key=lambda cell: natural(cell.scope)):
             if cell not in of_keras:
-                by_key.setdefault(_place(cell.scope).key, []).append(cell)
+                by_key.setdefault(place_of(cell.scope).key, []).append(cell)
         for key, members in by_key.items():
-            places = [_place(cell.scope) for cell in members]
+            places = [place_of(cell.scope) for cell in members]
             slots = {(p.backward, p.layer) for p in places}
             if len(slots) < len(members):  # several share one place
                 stacks += [Stack(c.scope, "one way", (c,)) for c in members]
@@ -738,7 +568,7 @@ class _Recognition:
         directions of a `Bidirectional`.
         """
         by_layer = {}
-        for cell in sorted(cells, key=lambda cell: _natural(cell.scope)):
+        for cell in sorted(cells, key=lambda cell: natural(cell.scope)):
             layer = _CELL_OF_KERAS.sub("", cell.scope)
             by_layer.setdefault(layer, []).append(cell)
         ways = {}
@@ -817,7 +647,7 @@ class _Recognition:
         by_name = {stack.name: stack for stack in stacks}
         single = {stack.outputs for stack in stacks}
         for forward in list(stacks):
-            backward = by_name.get(_numbered_next(forward.name, by_name))
+            backward = by_name.get(numbered_next(forward.name, by_name))
             if (
                 backward is None
                 or {forward.name, backward.name} & paired
@@ -867,7 +697,7 @@ class _Recognition:
             backward.forward,
         )
         kept = [s for s in stacks if s not in (forward, backward)]
-        return sorted([*kept, joined], key=lambda s: _natural(s.name))
+        return sorted([*kept, joined], key=lambda s: natural(s.name))
 
     # --- Read-outs and the rest ---
 
@@ -884,7 +714,7 @@ class _Recognition:
             found.append(read_out)
             for name in (read_out.kernel, read_out.bias):
                 self.left.pop(name, None)
-        return sorted(found, key=lambda one: _natural(one.name))
+        return sorted(found, key=lambda one: natural(one.name))
 
     def marked_other(self, kernel):
         scope, _, local = kernel.rpartition("/")
@@ -972,7 +802,7 @@ class _Recognition:
         """The name of the stack a read-out belongs to."""
         fitting = [stack for stack in stacks if stack.outputs == inputs]
         if len(fitting) > 1:
-            near = [_common(kernel, stack.name) for stack in fitting]
+            near = [common_parts(kernel, stack.name) for stack in fitting]
             best = [
                 stack
                 for stack, common in zip(fitting, near, strict=True)
@@ -992,7 +822,7 @@ class _Recognition:
         scope, _, local = name.rpartition("/")
         last = scope.rsplit("/", 1)[-1]
         shape = self.left[name]
-        part = _unsupported(scope)
+        part = unsupported(scope)
         if part:
             return f"a cell that is not converted ({part})"
         if local == "opaque_kernel":
@@ -1059,73 +889,6 @@ class _Recognition:
                 raise UserError(unknown("read-out", name, sorted(known)))
 
 
-# --- Where a cell stands ---
-
-
-@dataclasses.dataclass(frozen=True)
-class _Place:
-    """Its stack's key, and where in the stack it is."""
-
-    key: tuple
-    form: str
-    layer: tuple
-    backward: bool
-
-
-def _place(scope):
-    """What the parts of a cell's scope say."""
-    parts = scope.split("/")
-    kept, layer, backward, name, form = [], [], False, None, "one way"
-    at = 0
-    while at < len(parts) - 1:
-        part, following = parts[at], parts[at + 1]
-        number = _LAYER.match(following)
-        two_ways = _BIDIRECTIONAL_STACK.match(part) or (
-            number and "bidirectional_rnn" in parts[at + 2 : at + 3]
-        )  # it may have another scope
-        if number and (_STACK.match(part) or two_ways):
-            if name is None:
-                name = "/".join(kept or [part])
-            if two_ways:
-                name = "/".join([*kept, part])
-                form = _BY_LAYER
-            if not kept or kept[-1] != f"{part}/#":  # stacks in stacks
-                kept.append(f"{part}/#")
-            layer.append(int(number.group(1)))
-            at += 2
-            if parts[at] == following and at < len(parts) - 1:
-                at += 1  # some releases wrote it twice
-            continue
-        if _DIRECTION.match(part):
-            name = "/".join(kept) if name is None else name
-            backward = part.lower() == "bw"
-            form = "two ways" if form == "one way" else form
-            part = "<way>"
-        kept.append(part)
-        at += 1
-    if name is None:
-        name = "/".join(parts[:-1])
-    stacked = any(part.endswith("#") for part in kept)
-    whole = tuple(kept)
-    if not name:  # nothing but the cell's own name
-        name, whole = scope, (scope,)
-    elif form == "one way" and not stacked:
-        whole = (name,)
-    return _Place((name, whole), form, tuple(layer), backward)
-
-
-def _in_loop(scope):
-    return any(_LOOP.match(part) for part in scope.split("/")[:-1])
-
-
-def _unsupported(scope):
-    """The part of a scope that is called after a cell we do not convert."""
-    for part in scope.split("/"):
-        if kinds.bare(part) in kinds.UNSUPPORTED:
-            return part
-    return None
-
-
 def _plain(cells):
     """Without what only a name of its own speaks for, if more is left."""
     rare = ("CoupledInputForgetGateLSTMCell",)
@@ -1165,7 +928,7 @@ def _broken(stack, places):
 
 def _alone(stack):
     """Its cells, or pairs of cells where layers have two directions."""
-    if stack.form == _BY_LAYER and len(stack.forward) == len(stack.backward):
+    if stack.form == BY_LAYER and len(stack.forward) == len(stack.backward):
         return [
             Stack(_shared_scope(pair), "two ways", pair[:1], pair[1:])
             for pair in zip(stack.forward, stack.backward, strict=True)
@@ -1193,29 +956,6 @@ def _gaps(layers):
     )
 
 
-def _numbered_next(name, names):
-    """The second of two, X and X_1 or X_1 and X_2; None if there are more.
-
-    Args:
-        name: the first.
-        names: all there are.
-    """
-    base, _, last = name.rpartition("/")
-    prefix = f"{base}/" if base else ""
-    found = re.match(r"^(.*?)(\d+)$", last)
-    if found is None:
-        family = [name, f"{name}_1", f"{name}_2"]
-    else:
-        stem, number = found.group(1), int(found.group(2))
-        family = [f"{prefix}{stem}{n}" for n in range(number, number + 3)]
-        before = f"{prefix}{stem}{number - 1}"
-        unnumbered = f"{prefix}{stem.removesuffix('_')}"
-        if before in names or (number == 1 and unnumbered in names):
-            return None
-    second, third = family[1:]
-    return second if second in names and third not in names else None
-
-
 def kinds_groups():
     """Sub-scopes that only cells have."""
     return {"gates", "Gates", "candidate", "Candidate", "projection"}
@@ -1223,24 +963,3 @@ def kinds_groups():
 
 def _vector_of(shape, size):
     return shape in ((size,), (1, size))
-
-
-def _number(ending):
-    found = re.search(r"_(\d+)$", ending)
-    return int(found.group(1)) if found else 0
-
-
-def _natural(name):
-    """A sort key: cell_2 before cell_10."""
-    pieces = re.split(r"(\d+)", name)
-    return [int(p) if p.isdigit() else p for p in pieces]
-
-
-def _common(one, other):
-    """How many parts two names begin with in common."""
-    count = 0
-    for mine, theirs in zip(one.split("/"), other.split("/"), strict=False):
-        if mine != theirs:
-            break
-        count += 1
-    return count

@@ -21,7 +21,7 @@ import numpy as np
 
 from rnn_parity import files
 from rnn_parity.checkpoints import forms, kinds, optimizers
-from rnn_parity.checkpoints.recognise import Cell
+from rnn_parity.checkpoints.inventory import Cell
 from rnn_parity.errors import UserError
 
 _FOLDER = "rnn_parity"
