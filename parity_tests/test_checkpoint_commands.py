@@ -45,7 +45,7 @@ def test_inspect_lists_cells_read_outs_slots_and_the_rest(run_cli):
         "proj/W",
         "slots of Adam: m of 10, v of 10 variables",
         "counters: beta1_power, beta2_power, global_step",
-        "not a cell: chars/embedding [11, 3], an embedding",
+        "chars/embedding is read as what feeds chars/bidirectional_rnn",
     ):
         assert text in done.stdout
     assert done.stderr == ""

@@ -197,6 +197,25 @@ def keras_masked():
     )
 
 
+def looked_up(change=lambda ids: ids, masked=False):
+    """A Keras port that reads other rows of an embedding, or masks some.
+
+    Two rows end in ids of 0.
+    """
+    case = Case()
+    w, (c, h) = case.random.lstm(), case.state(UNITS, UNITS)
+    table = case.random(9, INPUTS, scale=1.0)
+    ids = np.random.default_rng(4).integers(1, 7, (ROWS, STEPS))
+    ids[0, 2:] = ids[1, 1:] = 0
+    mask = ids != 0 if masked else None
+    outputs = keras_lstm(*converted(w))(
+        table[change(ids)], initial_state=[h, c], mask=mask
+    )[0]
+    case.x = ids
+    scopes = {ONE: w, "words": {"embedding": table}}
+    return case.found(scopes, np.asarray(outputs), state=[c, h])
+
+
 def swapped_at_end():
     case = Case()
     w, state = case.random.lstm(), case.state(UNITS, UNITS)
@@ -747,6 +766,10 @@ CASES = {
     "the initial state at every step instead of the last step's": (
         lambda: steps(start=lambda first: first)
     ),
+    "ids too high by one": lambda: looked_up(lambda ids: ids + 1),
+    "ids too high by two": lambda: looked_up(lambda ids: ids + 2),
+    "ids too low by one": lambda: looked_up(lambda ids: ids - 1),
+    "ids of 0 masked": lambda: looked_up(masked=True),
     "c put out instead of h": lambda: steps(put_out=lambda state: state[0]),
     "the outputs of the lowest layer instead of the top one's": (
         lambda: heights(1)

@@ -101,6 +101,7 @@ def test_every_variable_is_accounted_for_once(name):
         of_cells
         + of_slots
         + of_read_outs
+        + [one.variable for one in inventory.embeddings]
         + inventory.counters
         + list(inventory.averages.values())
         + list(inventory.others)

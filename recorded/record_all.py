@@ -124,9 +124,12 @@ def restore_exported(inside, release, checkpoints):
             if told["tensorflow"] == release.version:
                 name = truth.parent.name
                 export_again(truth.parent, pathlib.Path(exported) / name)
+        # Exporting imported TensorFlow 2, which tells its children to be it.
+        plain = {k: v for k, v in os.environ.items() if k != "TF2_BEHAVIOR"}
         subprocess.run(
             [inside, RESTORE_SCRIPT, exported, checkpoints, RESTORED],
             check=True,
+            env=plain,
         )
 
 

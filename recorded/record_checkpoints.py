@@ -16,11 +16,12 @@ truth.json
     and its cells: the scope of the cell's variables, kind, layer, direction,
     input and state size, and as "options" what the checkpoint does not tell;
 truth.npz
-    per run, under "<run>/": inputs [B, T, I], lengths [B], the initial
-    state/<place>, outputs [B, T, O], final/<place> (state_bw, outputs_bw,
-    final_bw for a second direction), and logits/<kernel> of what reads out;
-    named and nested as in `record_cells.py`, all float32. Where there are
-    moving averages, "averages/" holds what came out with them as weights.
+    per run, under "<run>/": inputs [B, T, I] or ids [B, T], lengths [B],
+    the initial state/<place>, outputs [B, T, O], final/<place> (state_bw,
+    outputs_bw, final_bw for a second direction), and logits/<kernel> of what
+    reads out; named and nested as in `record_cells.py`, all float32. Where
+    there are moving averages, "averages/" holds what came out with them as
+    weights.
 
 The initial states are random, and lengths differ from row to row, one of
 them 0.
@@ -242,6 +243,26 @@ def encoder_decoder(s):
         s.dense(outputs, "projection")
     s.runs["decoder"]["inputs"] = "outputs of encoder"
     return s.minimize(tf.train.MomentumOptimizer(0.01, 0.9))
+
+
+def language_model(s):
+    """Ids, their rows of an embedding, two layers, and logits of ids."""
+    tf = s.tf
+    sizes = (INPUTS, 5, 4)
+    s.prefix = "rnn/"
+    ids = s.rng.randint(0, CLASSES - 1, (ROWS, STEPS))  # the last is unread
+    ids = s.place("ids", ids.astype(np.int32), tf.int32)
+    with tf.variable_scope("lm"):
+        table = s.variable("embedding", [CLASSES, INPUTS])
+        layers = [s.nn.BasicLSTMCell(units) for units in sizes[1:]]
+        truth = stacked(
+            f"lm/{MULTI}", "BasicLSTMCell", sizes, "basic_lstm_cell"
+        )
+        inputs = tf.nn.embedding_lookup(table, ids)
+        outputs = s.dynamic(s.nn.MultiRNNCell(layers), truth, inputs=inputs)
+        s.dense(outputs, "softmax", names=("softmax_w", "softmax_b"))
+    s.runs["rnn"]["inputs"] = "rows of lm/embedding"
+    return s.minimize(tf.train.AdamOptimizer(0.01))
 
 
 def deep_prefixes(s):
@@ -834,6 +855,7 @@ SITUATIONS = (
     bidirectional_lengths,
     concatenated_state,
     encoder_decoder,
+    language_model,
     deep_prefixes,
     lstm_block_fused,
     fused_directions,
@@ -907,9 +929,9 @@ def save(s, session, folder):
         shutil.move(os.path.join(whole, "variables"), folder)
         shutil.rmtree(whole)
     saver = s.tf.train.Saver(**s.saver_options)
-    saver.save(
-        session, os.path.join(folder, "model.ckpt"), write_meta_graph=False
-    )
+    # Given a relative path, no absolute one is written into "checkpoint".
+    prefix = os.path.join(os.path.relpath(folder), "model.ckpt")
+    saver.save(session, prefix, write_meta_graph=False)
 
 
 def write_truth(s, name, build, folder, fetched):

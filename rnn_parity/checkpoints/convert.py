@@ -44,6 +44,8 @@ def convert_checkpoint(path, *, progress=None, **options):
         bidirectional: pairs of stacks (forward, backward) that are one.
         apart: stacks that are not another's second direction.
         transposed: read-outs whose square kernel is [classes, outputs].
+        embeddings: {variable: a stack that reads its rows, or a list of
+            them; None for a table that feeds none}.
         averages: whether to take the moving averages of the weights.
         learning_rate, momentum: of the optimizer, which no checkpoint has.
         strict: whether to refuse what no Keras layer can express.
@@ -115,12 +117,14 @@ class Converted:
     """A converted checkpoint.
 
     Attributes:
-        layers: {TensorFlow 1 scope, or a read-out's name: Keras layer, or
-            cell where several make one layer}. A stack of two directions is
-            there under its own name too.
-        model: a Keras model: inputs [B, T, I] -> outputs [B, T, O], or
-            logits where one read-out reads them. With several stacks or
-            read-outs, dictionaries, "/" in names written as ".".
+        layers: {TensorFlow 1 scope, or a read-out's or embedding's name:
+            Keras layer, or cell where several make one layer}. A stack of
+            two directions is there under its own name too. Embeddings that
+            feed no stack are here alone.
+        model: a Keras model: inputs [B, T, I], or ids [B, T] where an
+            embedding feeds the stack -> outputs [B, T, O], or logits where
+            one read-out reads them. With several stacks or read-outs,
+            dictionaries, "/" in names written as ".".
         report: a `Report`.
         inventory: a `inventory.Inventory`.
     """
@@ -174,7 +178,7 @@ class Converted:
                 f"{self.checkpoint.path} holds no moving averages beside "
                 "the weights"
             )
-        for name in self._weights():
+        for name in self.weights():
             dtype = self.checkpoint.dtypes[self.source(name)]
             if dtype not in ("float16", "float32", "float64"):
                 raise UserError(
@@ -294,12 +298,13 @@ class Converted:
     def cells(self):
         return [cell for s in self.inventory.stacks for cell in s.cells]
 
-    def _weights(self):
-        """The names of all weights of cells and read-outs."""
+    def weights(self):
+        """The names of all weights of layers."""
         read_outs = self.inventory.read_outs
         return [
             *(name for cell in self.cells for name in cell.names),
             *(n for one in read_outs for n in (one.kernel, one.bias) if n),
+            *(one.variable for one in self.inventory.embeddings),
         ]
 
     def dtype(self, cell):
@@ -333,6 +338,10 @@ class Converted:
             arrays.append(self._read(read_out.bias, of).reshape(-1))
         return arrays
 
+    def embedding_array(self, embedding, of=None):
+        """[V, I]."""
+        return self._read(embedding.variable, of)
+
     def source(self, name):
         """The variable that a weight is read from: itself or its average."""
         there = name in self.checkpoint.shapes
@@ -358,7 +367,8 @@ class Converted:
         """Runs a converted stack as TensorFlow 1 ran it.
 
         Args:
-            inputs: [B, T, I].
+            inputs: [B, T, I]; or ids [B, T], whole numbers, where an
+                embedding feeds the stack.
             initial_state: nested as TensorFlow 1 nests it, c before h: an
                 array [B, H] or a pair (c, h) for a cell, a tuple of those
                 for a stack, a pair (forward, backward) for two directions;

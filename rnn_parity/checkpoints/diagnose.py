@@ -21,7 +21,7 @@ from rnn_parity.checkpoints import kinds as kinds_
 from rnn_parity.checkpoints import port_mistakes, reader
 from rnn_parity.checkpoints.inventory import unknown
 from rnn_parity.checkpoints.options import check_told, checked, told_of
-from rnn_parity.checkpoints.port import Port, layer_of
+from rnn_parity.checkpoints.port import Port, layer_of, table_of
 from rnn_parity.checkpoints.recognise import recognise
 from rnn_parity.errors import UserError
 
@@ -171,6 +171,7 @@ def diagnose(
     state=None,
     stack=None,
     cells=None,
+    embeddings=None,
     forget_bias=None,
     activation=None,
     recurrent_activation=None,
@@ -186,7 +187,8 @@ def diagnose(
     Args:
         checkpoint: a path, as `reader.open_checkpoint` takes it, or what
             that returns.
-        inputs: [B, T, I], what the port was given.
+        inputs: [B, T, I], what the port was given; or ids [B, T], whole
+            numbers, where an embedding feeds the stack.
         outputs: what the port computed: all outputs [B, T, O], or the last
             [B, O], of the last step or each row's last valid one. May be
             None where `final_state` is given.
@@ -197,7 +199,7 @@ def diagnose(
         lengths: [B], TensorFlow 1's sequence_length.
         state: the initial state, like `final_state`; zeros by default.
         stack: the name of one of several stacks.
-        cells: {scope: a kind's name}, as `recognise` takes it.
+        cells, embeddings: answers, as `recognise` takes them.
         forget_bias, activation, recurrent_activation, cell_clip, proj_clip:
             what the TensorFlow 1 cells were made with; None is TensorFlow
             1's default.
@@ -217,7 +219,9 @@ def diagnose(
         checkpoint, "__fspath__"
     ):
         checkpoint = reader.open_checkpoint(checkpoint)
-    inventory = recognise(checkpoint.shapes, kind=cells)
+    inventory = recognise(
+        checkpoint.shapes, kind=cells, embeddings=embeddings
+    )
     if inventory.questions and not inventory.stacks:
         raise UserError(inventory.questions[0].text)
     chosen = inventory.stack(stack)
@@ -230,7 +234,11 @@ def diagnose(
     }
     ways = _ways(chosen, checkpoint, inventory, averages)
     ways = _with_options(ways, options, tuple(residual), checkpoint.told)
-    right = _port(chosen, ways, inputs, lengths, state)
+    embedding = inventory.embedding(chosen)
+    table = embedding and table_of(
+        embedding, checkpoint, inventory.averages, averages
+    )
+    right = _port(chosen, ways, inputs, lengths, state, table)
     numbers = _numbers(right, outputs, final_state)
     search = _Search(right, numbers, watch or _unwatched)
     found = search.run(pairs)
@@ -315,13 +323,23 @@ def _options_fit(layers, options, residual):
             )
 
 
-def _port(stack, ways, inputs, lengths, state):
+def _port(stack, ways, inputs, lengths, state, table):
+    ids = None
+    if table is not None and _are_ids(inputs):
+        ids = np.asarray(inputs).astype(np.int64)
+        if ids.size and not 0 <= ids.min() <= ids.max() < len(table):
+            raise UserError(
+                f"the ids go from {ids.min()} to {ids.max()}; the embedding "
+                f"has rows 0 to {len(table) - 1}"
+            )
+        inputs = table[ids]
     inputs = _array("the inputs", inputs)
     width = stack.inputs
     if inputs.ndim != 3 or inputs.shape[2] != width:
         raise UserError(
             f"the inputs are {list(inputs.shape)}; {stack.name} takes "
             f"[batch, time, {width}]"
+            + (", or whole numbers [batch, time]" * (table is not None))
         )
     if 0 in inputs.shape[:2]:
         raise UserError(
@@ -346,7 +364,12 @@ def _port(stack, ways, inputs, lengths, state):
     # Keras repeats its last output past a row's end.
     of_keras = all(layer.kind.keras for way in ways for layer in way)
     loop = {"past_outputs": "repeated"} if of_keras else {}
-    return Port(ways, by_layer, inputs, states, lengths, loop)
+    return Port(ways, by_layer, inputs, states, lengths, loop, ids, table)
+
+
+def _are_ids(inputs):
+    array = np.asarray(inputs)
+    return array.ndim == 2 and array.dtype.kind in "iu"
 
 
 def _state_shapes(layer, rows):

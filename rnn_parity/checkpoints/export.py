@@ -165,11 +165,13 @@ def _arrays(model, origin, optimizer):
 
 
 def _parts(model, origin, optimizer):
-    """{variable: array} of every cell and read-out, then of its slots."""
+    """{variable: array} of every layer, then of its slots."""
     for of_cell in origin.cells:
         yield from _of_cell(model, of_cell, origin, optimizer)
     for of_read_out in origin.read_outs:
         yield from _of_read_out(model, of_read_out, origin, optimizer)
+    for of_embedding in origin.embeddings:
+        yield from _of_embedding(model, of_embedding, origin, optimizer)
     if optimizer is not None:
         yield _counters(optimizer, origin)
 
@@ -342,6 +344,17 @@ def _read_out_named(one, values, called):
         bias = np.asarray(values["bias"]).reshape(one["bias_shape"])
         found[called(one["bias"])] = bias
     return found
+
+
+def _of_embedding(model, one, origin, optimizer):
+    (variable,) = _layer(model, one["layer"]).weights
+    yield {one["variable"]: forms.read(variable)}
+    if not any(one["variable"] in by for by in origin.slots.values()):
+        return  # frozen
+    for slot, values in _slots(origin, optimizer, {"rows": variable}):
+        name = origin.slots[slot][one["variable"]]
+        array = forms.read(values["rows"])
+        yield {name: _exact(array, name, origin, optimizer)}
 
 
 def _counters(optimizer, origin):

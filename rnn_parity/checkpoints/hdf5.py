@@ -133,6 +133,9 @@ def _read_layer(layer, prefix, options, notes):
                 "directions stay apart, or side by side"
             )
         return
+    if config.get("mask_zero"):
+        options[name] = {"mask_zero": True}
+        return
     if config.get("go_backwards"):
         notes.append(
             f"{name} was made with go_backwards=True; it reads its inputs as "

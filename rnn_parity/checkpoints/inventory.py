@@ -112,6 +112,25 @@ class ReadOut:
 
 
 @dataclasses.dataclass(frozen=True)
+class Embedding:
+    """A table whose rows stand for whole numbers, the ids.
+
+    Attributes:
+        name: its scope, or the variable's name.
+        variable: the variable's name.
+        stacks: names of the stacks that read its rows; none where that
+            cannot be told.
+        vocabulary, width: its sizes.
+    """
+
+    name: str
+    variable: str
+    stacks: tuple
+    vocabulary: int
+    width: int
+
+
+@dataclasses.dataclass(frozen=True)
 class Question:
     """What has to be settled before converting.
 
@@ -132,6 +151,7 @@ class Inventory:
         shapes: {name: shape} it was made from.
         stacks: list of Stack.
         read_outs: list of ReadOut.
+        embeddings: list of Embedding.
         slots: {optimizer: {slot: {variable: name of the slot variable}}}.
         averages: {variable: name of its moving average}.
         counters: names such as global_step.
@@ -143,6 +163,7 @@ class Inventory:
     shapes: dict
     stacks: list
     read_outs: list
+    embeddings: list
     slots: dict
     averages: dict
     counters: list
@@ -173,6 +194,15 @@ class Inventory:
             if name in stack.ways():
                 return stack.ways()[name]
         raise UserError(unknown("stack", name, names))
+
+    def embedding(self, stack):
+        """The one whose rows a stack, or one direction of it, reads."""
+        for embedding in self.embeddings:
+            for name in embedding.stacks:
+                ways = self.stack(name).ways()
+                if name == stack.name or stack.name in ways:
+                    return embedding
+        return None
 
 
 def unknown(what, name, names):

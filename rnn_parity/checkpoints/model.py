@@ -5,7 +5,7 @@ import dataclasses
 
 import keras
 
-from rnn_parity.checkpoints import forms
+from rnn_parity.checkpoints import forms, optimizers
 from rnn_parity.errors import UserError
 
 # Keras allows no "/" in names, TensorFlow 1 no "%".
@@ -47,16 +47,23 @@ def build(converted):
     Fills `converted.layers` and `converted._runners` {scope: Runner}.
     """
     inputs, outputs, logits = {}, {}, {}
+    for embedding in converted.inventory.embeddings:
+        converted.layers[embedding.name] = _embedding(converted, embedding)
     for stack in converted.inventory.stacks:
         name = encode(stack.name)
-        dtype = converted.dtype(stack.forward[0])
-        inputs[name] = _input(name, stack.inputs, dtype)
-        outputs[name] = _stack(converted, stack, inputs[name])
+        embedding = converted.inventory.embedding(stack)
+        if embedding is None:
+            dtype = converted.dtype(stack.forward[0])
+            inputs[name] = x = _input(name, dtype, stack.inputs)
+        else:
+            inputs[name] = _input(name, "int32")
+            x = converted.layers[embedding.name](inputs[name])
+        outputs[name] = _stack(converted, stack, x)
     read = set()
     for read_out in converted.inventory.read_outs:
         name, layer = encode(read_out.name), _read_out(converted, read_out)
         if read_out.stack is None:  # an input of its own
-            inputs[name] = _input(name, read_out.inputs, layer.dtype)
+            inputs[name] = _input(name, layer.dtype, read_out.inputs)
             logits[name] = layer(inputs[name])
         else:
             source = encode(read_out.stack)
@@ -72,8 +79,9 @@ def build(converted):
     )
 
 
-def _input(name, size, dtype):
-    return keras.Input((None, size), dtype=dtype, name=f"{name}.inputs")
+def _input(name, dtype, *size):
+    """[B, T, I], or ids [B, T]."""
+    return keras.Input((None, *size), dtype=dtype, name=f"{name}.inputs")
 
 
 def _only(named):
@@ -82,6 +90,23 @@ def _only(named):
         return named
     (one,) = named.values()
     return one
+
+
+def _embedding(converted, embedding):
+    told = converted.checkpoint.told.get(embedding.name, {})
+    layer = keras.layers.Embedding(
+        embedding.vocabulary,
+        embedding.width,
+        mask_zero=told.get("mask_zero", False),
+        trainable=optimizers.trains(converted.inventory, embedding.variable),
+        dtype=converted.checkpoint.dtypes[
+            converted.source(embedding.variable)
+        ],
+        name=encode(embedding.name),
+    )
+    with nothing_drawn():
+        layer.build()
+    return layer
 
 
 def _read_out(converted, read_out):
@@ -152,7 +177,11 @@ def nothing_drawn():
 
     Their weights are about to come, and `Orthogonal` takes minutes at H=4096.
     """
-    kinds = keras.initializers.VarianceScaling, keras.initializers.Orthogonal
+    kinds = (
+        keras.initializers.VarianceScaling,
+        keras.initializers.Orthogonal,
+        keras.initializers.RandomUniform,
+    )
     kept = [kind.__call__ for kind in kinds]
 
     def untouched(_self, shape, dtype=None):

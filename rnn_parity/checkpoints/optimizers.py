@@ -85,6 +85,8 @@ OF_KERAS = {
     *("accumulator", "accum_grad", "accum_var", "linear"),
 }
 WITH_MOMENTUM = ("Momentum", "RMSProp")
+# What these do to an embedding is sparse in TensorFlow 1 alone.
+ONLY_ROWS_READ = ("Momentum", "RMSProp", "Adadelta")
 
 
 def check(slots, options):
@@ -95,6 +97,15 @@ def check(slots, options):
             f"momentum is for slots of {' or '.join(WITH_MOMENTUM)}, and "
             f"those in the checkpoint are of {found}; leave it away"
         )
+
+
+def trains(inventory, variable):
+    """Whether an optimizer moved a variable: one with slots had none of it.
+
+    Nothing is told where there are no slots, as of GradientDescent.
+    """
+    slots = [of for by in inventory.slots.values() for of in by.values()]
+    return not slots or any(variable in by_name for by_name in slots)
 
 
 def restore(converted):
@@ -134,7 +145,7 @@ def restore(converted):
             f"slots of {base} are left out: {two_biases[0]} trains two "
             "biases, and Keras' LSTM their sum"
         )
-    found_at = places(converted)
+    found_at = trained_places(converted)
     names = {name for place in found_at for name in place.names}
     missing = [
         name
@@ -191,7 +202,28 @@ def _line(converted, base, match, progress):
         assumed.append(f"momentum is taken to be {default} (--momentum)")
     if converted.options.learning_rate is None and progress.rate is None:
         assumed.append("set its learning rate, which no checkpoint tells")
-    return "; ".join([line, *assumed])
+    return "; ".join([line, *assumed, *_of_rows(converted, base)])
+
+
+def _of_rows(converted, base):
+    """How a table's rows are trained otherwise."""
+    tables = [
+        one
+        for one in converted.inventory.embeddings
+        if one.stacks and trains(converted.inventory, one.variable)
+    ]
+    if tables and base in ONLY_ROWS_READ:
+        yield (
+            f"where a batch does not read a row of {tables[0].name}, "
+            "TensorFlow 1 leaves the row's slots alone, and Keras lets them "
+            "decay"
+        )
+    if tables and base != "Momentum":
+        yield (
+            "tf2.optimizers.sum_equal_ids(model.optimizer) has Keras add up "
+            "the gradients of equal ids before it squares them, as "
+            "TensorFlow 1 does"
+        )
 
 
 def _optimizer(converted, match, slots, progress):
@@ -223,7 +255,7 @@ class Place:
     """Variables that are converted together.
 
     Attributes:
-        name: of the cell or read-out.
+        name: of the cell, read-out or embedding.
         names: their TensorFlow 1 names.
         variables: {Keras name: variable}.
         arrays: ({name: slot's name}) -> {Keras name: function that gives
@@ -237,9 +269,22 @@ class Place:
 
 
 def places(converted):
-    """Of every cell and read-out."""
-    return [_of_cell(converted, cell) for cell in converted.cells] + [
-        _of_read_out(converted, one) for one in converted.inventory.read_outs
+    """Of every cell, read-out and embedding."""
+    inventory = converted.inventory
+    return [
+        *(_of_cell(converted, cell) for cell in converted.cells),
+        *(_of_read_out(converted, one) for one in inventory.read_outs),
+        *(_of_embedding(converted, one) for one in inventory.embeddings),
+    ]
+
+
+def trained_places(converted):
+    """Those of them that the model trains, and that have slots."""
+    trained = {id(v) for v in converted.model.trainable_variables}
+    return [
+        place
+        for place in places(converted)
+        if {id(v) for v in place.variables.values()} <= trained
     ]
 
 
@@ -267,6 +312,16 @@ def _of_read_out(converted, one):
 
     names = [name for name in (one.kernel, one.bias) if name]
     return Place(one.name, names, {v.name: v for v in layer.weights}, arrays)
+
+
+def _of_embedding(converted, one):
+    (variable,) = converted.layers[one.name].weights
+
+    def arrays(of):
+        array = converted.embedding_array(one, of)
+        return {variable.name: forms.rows_of(array)}
+
+    return Place(one.name, [one.variable], {variable.name: variable}, arrays)
 
 
 def _fill(optimizer, attribute, places, by_name, scale):

@@ -39,6 +39,7 @@ class Options:
     bidirectional: tuple = ()
     apart: tuple = ()
     transposed: tuple = ()
+    embeddings: dict = dataclasses.field(default_factory=dict)
     averages: bool = False
     learning_rate: float | None = None
     momentum: float | None = None
@@ -64,6 +65,7 @@ class Options:
             self.bidirectional,
             self.apart,
             self.transposed,
+            self.embeddings,
         )
 
     def of_cells(self, inventory, told):

@@ -212,6 +212,8 @@ class Port:
         states: like `ways`, each layer's arrays: (c, h), or (h,).
         lengths: [B] or None.
         loop: what is not as in `LOOP`.
+        ids, table: [B, T] and [V, I], where the inputs are an embedding's
+            rows; or None.
     """
 
     ways: tuple
@@ -220,6 +222,18 @@ class Port:
     states: tuple
     lengths: np.ndarray | None = None
     loop: dict = dataclasses.field(default_factory=dict)
+    ids: np.ndarray | None = None
+    table: np.ndarray | None = None
+
+    def with_ids(self, ids):
+        """Reads these rows, from the end below 0, as Keras does.
+
+        Past the end there are zeros, as on a GPU; a CPU refuses.
+        """
+        there = ids < len(self.table)
+        rows = self.table[np.where(there, ids, 0)]
+        inputs = np.where(there[..., np.newaxis], rows, 0.0)
+        return dataclasses.replace(self, inputs=inputs, ids=ids)
 
     def changed(self, **loop):
         return dataclasses.replace(self, loop=self.loop | loop)
@@ -242,7 +256,11 @@ class Port:
         lengths = None if self.lengths is None else self.lengths[:count]
         states = map_arrays(lambda array: array[:count], self.states)
         return dataclasses.replace(
-            self, inputs=self.inputs[:count], lengths=lengths, states=states
+            self,
+            inputs=self.inputs[:count],
+            ids=None if self.ids is None else self.ids[:count],
+            lengths=lengths,
+            states=states,
         )
 
     def run(self):
@@ -433,6 +451,13 @@ def layer_of(cell, checkpoint, averages, use_averages=False):
     if use_averages:
         arrays, others = others, arrays
     return Layer(cell.scope, cell.kind, cell.sizes, arrays, others)
+
+
+def table_of(embedding, checkpoint, averages, use_averages=False):
+    """[V, I] in float64; arguments and errors as of `layer_of`."""
+    stand_in = averages if use_averages else {}
+    name = stand_in.get(embedding.variable, embedding.variable)
+    return _array([name], checkpoint)
 
 
 def _arrays(cell, checkpoint, stand_in):

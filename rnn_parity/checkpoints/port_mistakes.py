@@ -95,6 +95,7 @@ def catalogue():
         *_STATES,
         *_STEPS,
         *_LENGTHS,
+        *_IDS,
         *_ACTIVATIONS,
         *_GRU,
         *KERAS,
@@ -640,6 +641,49 @@ _LENGTHS = (
         "instead of masking the outputs alone",
         ("past state",),
         of_port=_past_end("past_state", "running"),
+    ),
+)
+
+# --- Ids, whose rows of an embedding are the inputs ---
+
+
+def _ids_off_by(count):
+    def of_port(port):
+        return None if port.ids is None else port.with_ids(port.ids + count)
+
+    return of_port
+
+
+def _zeros_masked(port):
+    if port.ids is None or port.lengths is not None:
+        return None
+    valid = port.ids != 0
+    lengths = valid.sum(1)
+    steps = np.arange(valid.shape[1])
+    if valid.all() or (valid != (steps < lengths[:, np.newaxis])).any():
+        return None
+    masked = dataclasses.replace(port, lengths=lengths)
+    return masked.changed(past_outputs="repeated")
+
+
+_LOOKUP = (
+    "lookups of Keras keep ids for padding and unknown words: give "
+    "StringLookup mask_token=None and num_oov_indices=0, or move the ids"
+)
+_IDS = (
+    *(
+        Mistake(f"ids too {word}", _LOOKUP, ("ids",), of_port=_ids_off_by(by))
+        for word, by in (
+            ("high by one", 1),
+            ("high by two", 2),
+            ("low by one", -1),
+        )
+    ),
+    Mistake(
+        "ids of 0 masked",
+        "TensorFlow 1 looks row 0 up like any other: mask_zero=False",
+        ("ids", "past outputs", "past state"),
+        of_port=_zeros_masked,
     ),
 )
 

@@ -15,6 +15,7 @@ import re
 from rnn_parity.checkpoints import kinds, objects
 from rnn_parity.checkpoints.inventory import (
     Cell,
+    Embedding,
     Inventory,
     Question,
     ReadOut,
@@ -34,6 +35,14 @@ from rnn_parity.checkpoints.scopes import (
 from rnn_parity.errors import UserError
 
 DENSE, OTHER = "dense", "other"
+_PLAIN_NAMES = (
+    "kernel",
+    "weights",
+    "w",
+    "W",
+    "Matrix",
+    "weight",
+)
 
 KERAS_ADAM = "Adam of tf.keras"  # Adam/kernel/m, not kernel/Adam
 # {what an optimizer calls itself in a slot's name: its slots, in order}
@@ -75,11 +84,23 @@ _WRAPPERS = re.compile(
     r"^(input|output)_projection_wrapper|^embedding_wrapper"
     r"|^attention_cell_wrapper"
 )
+_EMBEDDING = re.compile(
+    r"(?i)embed|(^|[/_])(word|char)?_?emb(s?)([/_]|$)|lookup_table|word_?vec"
+    r"|(^|[/_])(glove|w2v)"
+)
+_NO_EMBEDDING = re.compile(r"(?i)proj|(^|/)(kernel|bias)$")
 _SOUNDS_RECURRENT = re.compile(r"(?i)lstm|gru|rnn|cell|recur")
 INSIDE_ONLY = "only the cell in it is converted"
 
 
-def recognise(shapes, kind=None, bidirectional=(), apart=(), transposed=()):
+def recognise(
+    shapes,
+    kind=None,
+    bidirectional=(),
+    apart=(),
+    transposed=(),
+    embeddings=None,
+):
     """Says what a checkpoint holds.
 
     Args:
@@ -91,23 +112,37 @@ def recognise(shapes, kind=None, bidirectional=(), apart=(), transposed=()):
         apart: stacks that are no direction of another.
         transposed: read-outs whose square kernel is stored [classes,
             outputs].
+        embeddings: {variable: the stack that reads its rows, a list of
+            them, or None}, where names and widths do not tell or tell
+            wrongly.
 
     Raises:
         UserError: an answer names something that is not there, or does not
             fit.
     """
     return _Recognition(
-        dict(shapes), dict(kind or {}), bidirectional, apart, transposed
+        dict(shapes),
+        dict(kind or {}),
+        bidirectional,
+        apart,
+        transposed,
+        dict(embeddings or {}),
     ).run()
 
 
 class _Recognition:
-    def __init__(self, shapes, answers, bidirectional, apart, transposed):
+    def __init__(
+        self, shapes, answers, bidirectional, apart, transposed, read_by
+    ):
         self.shapes = shapes
         self.answers = answers
         self.apart = set(apart)
         self.pairs = [tuple(pair) for pair in bidirectional]
         self.transposed = set(transposed)
+        self.read_by = {
+            table: [names] if isinstance(names, str) else list(names or ())
+            for table, names in read_by.items()
+        }
         self.left = {
             name: tuple(shape) for name, shape in sorted(shapes.items())
         }
@@ -123,6 +158,7 @@ class _Recognition:
         cells = self.take_cells()
         stacks = self.stacks = self.pair_up(self.group(cells))
         read_outs = self.take_read_outs(stacks)
+        embeddings = self.take_embeddings(stacks)
         for name in self.left:
             self.others.setdefault(name, self.why_not(name))
         self.all_answers_used()
@@ -130,6 +166,7 @@ class _Recognition:
             self.shapes,
             stacks,
             read_outs,
+            embeddings,
             slots,
             averages,
             counters,
@@ -699,7 +736,7 @@ class _Recognition:
         kept = [s for s in stacks if s not in (forward, backward)]
         return sorted([*kept, joined], key=lambda s: natural(s.name))
 
-    # --- Read-outs and the rest ---
+    # --- Read-outs, embeddings and the rest ---
 
     def take_read_outs(self, stacks):
         found = []
@@ -715,6 +752,96 @@ class _Recognition:
             for name in (read_out.kernel, read_out.bias):
                 self.left.pop(name, None)
         return sorted(found, key=lambda one: natural(one.name))
+
+    def take_embeddings(self, stacks):
+        """Tables named as embeddings, and those that the user says are."""
+        feeds = self.readers_given(stacks)
+        may_feed = self.readers_by_width(feeds, stacks)
+        for table, names in may_feed.items():
+            rivals = [
+                other
+                for other, theirs in may_feed.items()
+                if other != table and set(names) & set(theirs)
+            ]
+            certain = len(names) == 1 and not rivals
+            feeds[table] = tuple(names) if certain else ()
+            if certain:
+                self.notes.append(
+                    f"{table} is read as what feeds {names[0]}, whose inputs "
+                    f"have its width, so ids go in (--embedding {table}=none "
+                    "to overrule)"
+                )
+            elif names:
+                others = f", as may {', '.join(rivals)}" if rivals else ""
+                self.notes.append(
+                    f"{table} may feed {' or '.join(names)}{others}; it is "
+                    "a layer of its own, not in the model (--embedding "
+                    f"{table}={names[0]})"
+                )
+            else:
+                self.notes.append(
+                    f"{table} feeds no stack by its width; it is a layer of "
+                    "its own, not in the model"
+                )
+        plain = ("embeddings", *_PLAIN_NAMES)
+        found = [
+            Embedding(
+                self.name_of(table, plain, stacks),
+                table,
+                names,
+                *self.left.pop(table),
+            )
+            for table, names in feeds.items()
+        ]
+        return sorted(found, key=lambda one: natural(one.name))
+
+    def readers_given(self, stacks):
+        """{table: names of the stacks that the user says read its rows}."""
+        by_name = {stack.name: stack for stack in stacks}
+        feeds, fed = {}, {}
+        for table, names in self.read_by.items():
+            shape = self.left.get(table, ())
+            if len(shape) != 2:
+                tables = [n for n, s in self.left.items() if len(s) == 2]
+                raise UserError(unknown("embedding", table, tables))
+            for name in names:
+                if name not in by_name:
+                    raise UserError(unknown("stack", name, list(by_name)))
+                if by_name[name].inputs != shape[1]:
+                    raise UserError(
+                        f"{table} cannot feed {name}: its rows have "
+                        f"{shape[1]} numbers, and {name} takes "
+                        f"{by_name[name].inputs}"
+                    )
+                if fed.setdefault(name, table) != table:
+                    raise UserError(
+                        f"{name} cannot read both {fed[name]} and {table}"
+                    )
+            feeds[table] = tuple(names)
+        return feeds
+
+    def readers_by_width(self, given, stacks):
+        """{table: names of stacks} of what is named as an embedding."""
+        fed = {name for names in given.values() for name in names}
+        return {
+            table: [
+                stack.name
+                for stack in _nearest(table, stacks, "inputs", shape[1])
+                if stack.name not in fed and "attention" not in table.lower()
+            ]
+            for table, shape in self.left.items()
+            if len(shape) == 2
+            and table not in given
+            and self.called_embedding(table)
+        }
+
+    def called_embedding(self, name):
+        return (
+            _EMBEDDING.search(name) is not None
+            and not _NO_EMBEDDING.search(name)
+            and not self.marked_other(name)
+            and self.bias_of(name) is None
+        )
 
     def marked_other(self, kernel):
         scope, _, local = kernel.rpartition("/")
@@ -737,13 +864,7 @@ class _Recognition:
             return None
         if not straight and not turned:
             return None
-        scope, _, local = kernel.rpartition("/")
-        plain = ("kernel", "weights", "w", "W", "Matrix", "weight")
-        name = scope if scope and local in plain else kernel
-        taken = {stack.name for stack in stacks} | {
-            cell.scope for stack in stacks for cell in stack.cells
-        }
-        name = kernel if name in taken else name
+        name = self.name_of(kernel, _PLAIN_NAMES, stacks)
         given = name in self.transposed or kernel in self.transposed
         if straight and turned and rows == columns and not given:
             self.notes.append(
@@ -754,6 +875,16 @@ class _Recognition:
         inputs, classes = (columns, rows) if transposed else (rows, columns)
         stack = self.stack_read(kernel, inputs, stacks)
         return ReadOut(name, kernel, bias, transposed, stack, inputs, classes)
+
+    def name_of(self, variable, plain, stacks):
+        """Its scope where its own name is a plain one, or else its name."""
+        scope, _, local = variable.rpartition("/")
+        taken = {stack.name for stack in stacks} | {
+            cell.scope for stack in stacks for cell in stack.cells
+        }
+        if scope and local in plain and scope not in taken:
+            return scope
+        return variable
 
     def called_read_out(self, kernel):
         scope = kernel.rpartition("/")[0]
@@ -800,23 +931,14 @@ class _Recognition:
 
     def stack_read(self, kernel, inputs, stacks):
         """The name of the stack a read-out belongs to."""
-        fitting = [stack for stack in stacks if stack.outputs == inputs]
+        fitting = _nearest(kernel, stacks, "outputs", inputs)
         if len(fitting) > 1:
-            near = [common_parts(kernel, stack.name) for stack in fitting]
-            best = [
-                stack
-                for stack, common in zip(fitting, near, strict=True)
-                if common == max(near)
-            ]
-            if len(best) > 1:
-                names = ", ".join(stack.name for stack in fitting)
-                self.notes.append(
-                    f"{kernel} could read any of {names}; it is converted, "
-                    "but the model leaves it unconnected"
-                )
-                return None
-            fitting = best
-        return fitting[0].name if fitting else None
+            names = ", ".join(stack.name for stack in fitting)
+            self.notes.append(
+                f"{kernel} could read any of {names}; it is converted, "
+                "but the model leaves it unconnected"
+            )
+        return fitting[0].name if len(fitting) == 1 else None
 
     def why_not(self, name):
         scope, _, local = name.rpartition("/")
@@ -840,8 +962,6 @@ class _Recognition:
         misfit = self.misfit(name)
         if misfit:
             return misfit
-        if "embed" in name.lower() and len(shape) == 2:
-            return "an embedding"
         if len(shape) == 2 and self.bias_of(name):
             hint = self.cell_by_hand(name)
             return f"a dense layer that reads no recurrent output{hint}"
@@ -887,6 +1007,21 @@ class _Recognition:
         for name in self.transposed:
             if name not in known:
                 raise UserError(unknown("read-out", name, sorted(known)))
+
+
+def _nearest(name, stacks, side, width):
+    """Of the stacks of this width, those with most of a name in common.
+
+    Args:
+        side: "inputs" or "outputs".
+    """
+    fitting = [stack for stack in stacks if getattr(stack, side) == width]
+    near = [common_parts(name, stack.name) for stack in fitting]
+    return [
+        stack
+        for stack, common in zip(fitting, near, strict=True)
+        if common == max(near)
+    ]
 
 
 def _plain(cells):

@@ -10,11 +10,19 @@ def run(converted, stack, inputs, initial_state, sequence_length):
     """See `convert.Converted.run`."""
     forward = converted.forward_cells(stack)
     dtype = converted.dtype(forward[0])
-    inputs = np.asarray(inputs, dtype)
+    inputs = np.asarray(inputs)
+    embedding = converted.inventory.embedding(stack)
+    if embedding and inputs.ndim == 2 and inputs.dtype.kind in "iu":
+        layer = converted.layers[embedding.name]
+        inputs, sequence_length = _looked_up(
+            embedding.name, layer, inputs, sequence_length
+        )
+    inputs = inputs.astype(dtype)
     if inputs.ndim != 3 or inputs.shape[2] != stack.inputs:
         raise UserError(
             f"inputs have shape {list(inputs.shape)}; {stack.name} takes "
             f"[batch, time, {stack.inputs}]"
+            + (", or whole numbers [batch, time]" if embedding else "")
         )
     lengths = _lengths(sequence_length, inputs)
     sizes = state_sizes(stack, forward)
@@ -22,6 +30,24 @@ def run(converted, stack, inputs, initial_state, sequence_length):
     ways = _Ways(converted, stack, forward, lengths)
     outputs, finals = ways.run(inputs, flat)
     return outputs, nest(finals)
+
+
+def _looked_up(name, layer, ids, lengths):
+    """(rows [B, T, I] of an embedding, lengths)."""
+    if ids.size and not 0 <= ids.min() <= ids.max() < layer.input_dim:
+        raise UserError(
+            f"ids go from {ids.min()} to {ids.max()}; {name} "
+            f"has rows 0 to {layer.input_dim - 1}"
+        )
+    if layer.mask_zero and lengths is None:
+        lengths = (ids != 0).sum(1)
+        if np.any((ids != 0) != (np.arange(ids.shape[1]) < lengths[:, None])):
+            raise UserError(
+                f"{name} was made with mask_zero=True, and "
+                "there are ids of 0 before others; give sequence_length, or "
+                "call the model, which leaves such steps out"
+            )
+    return np.asarray(layer(ids)), lengths
 
 
 def _lengths(sequence_length, inputs):

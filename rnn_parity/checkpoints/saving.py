@@ -143,7 +143,7 @@ def arrays(converted):
     ((base, _),) = converted.inventory.slots.items()
     for slot, attribute in optimizers.MATCHES[base].slots.items():
         values = getattr(optimizer, attribute)
-        for place in optimizers.places(converted) if values else ():
+        for place in optimizers.trained_places(converted) if values else ():
             for name, variable in place.variables.items():
                 index = optimizer._get_variable_index(variable)
                 key = f"optimizer/{base}/{slot}/{place.name}/{name}"
@@ -163,6 +163,7 @@ class Origin:
             index in a stack or None).
         read_outs: list of {"name", "kernel", "bias", "transposed", "layer",
             "bias_shape"}.
+        embeddings: list of {"variable", "layer"}.
         sources: {variable: what it was read from}, where that is another.
         optimizer: what TensorFlow 1 called it, or None.
         slots: {slot: {variable: name}} of those in the Keras optimizer.
@@ -175,6 +176,7 @@ class Origin:
 
     cells: list
     read_outs: list
+    embeddings: list
     sources: dict
     optimizer: str | None
     slots: dict
@@ -212,10 +214,21 @@ def origin_of(converted):
         }
         for one in converted.inventory.read_outs
     ]
-    names = [name for cell in converted.cells for name in cell.names]
-    for one in converted.inventory.read_outs:
-        names += [name for name in (one.kernel, one.bias) if name]
-    sources = {name: converted.source(name) for name in names}
+    embeddings = [
+        {"variable": one.variable, "layer": model.encode(one.name)}
+        for one in converted.inventory.embeddings
+        if one.stacks
+    ]
+    apart = {
+        one.variable
+        for one in converted.inventory.embeddings
+        if not one.stacks
+    }
+    sources = {
+        name: converted.source(name)
+        for name in converted.weights()
+        if name not in apart
+    }
     optimizer = getattr(converted.model, "optimizer", None)
     base, slots = None, {}
     if optimizer:
@@ -236,6 +249,7 @@ def origin_of(converted):
     return Origin(
         cells,
         read_outs,
+        embeddings,
         {name: source for name, source in sources.items() if name != source},
         base,
         slots,
@@ -297,6 +311,7 @@ def _add_origin(converted, path):
             for of_cell in origin.cells
         ],
         "read_outs": origin.read_outs,
+        "embeddings": origin.embeddings,
         "sources": origin.sources,
         "optimizer": origin.optimizer,
         "slots": origin.slots,
@@ -375,6 +390,7 @@ def read_origin(path):
     return Origin(
         cells,
         text["read_outs"],
+        text.get("embeddings", []),  # older files keep them as they were
         text["sources"],
         text["optimizer"],
         text["slots"],

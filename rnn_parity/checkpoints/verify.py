@@ -48,15 +48,16 @@ def fill_and_compare(converted):
         found.append(reference.compare(found))
     for read_out in converted.inventory.read_outs:
         found.append(_read_out(converted, read_out, random, fill))
+    for embedding in converted.inventory.embeddings:
+        found.append(_embedding(converted, embedding, random, fill))
     converted._progress("", 1.0)
     return found
 
 
 def _amount(converted):
     shapes = converted.inventory.shapes
-    names = [name for cell in converted.cells for name in cell.names]
-    names += [one.kernel for one in converted.inventory.read_outs]
-    return max(sum(_size(shapes.get(name, ())) for name in names), 1)
+    sizes = (_size(shapes.get(name, ())) for name in converted.weights())
+    return max(sum(sizes), 1)
 
 
 def _size(shape):
@@ -277,4 +278,19 @@ def _read_out(converted, read_out, random, fill):
         [np.asarray(layer(inputs))],
         both[:1],
         both[1:],
+    )
+
+
+def _embedding(converted, embedding, random, fill):
+    array = converted.embedding_array(embedding)
+    layer = converted.layers[embedding.name]
+    (variable,) = layer.weights
+    fill(embedding.name, variable, forms.rows_of(array))
+    ids = random.integers(0, embedding.vocabulary, (_ROWS, _STEPS))
+    return _agreement(
+        embedding.name,
+        f"Embedding({embedding.vocabulary}, {embedding.width})",
+        [np.asarray(layer(ids))],
+        [array[ids]],
+        [array[ids]],
     )

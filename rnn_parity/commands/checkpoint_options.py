@@ -67,10 +67,30 @@ def _names_pair(_context, _option, values):
     return pairs
 
 
+def _embeddings(_context, _option, values):
+    """{table: the stacks that read its rows}; none where it says none."""
+    found = {}
+    for value in values:
+        table, stack = _pairs(value, "--embedding")
+        read_by = found.setdefault(table, [])
+        if stack != "none":
+            read_by.append(stack)
+    return found
+
+
 def _residual(_context, _option, values):
     return True if "all" in values else values
 
 
+embedding = click.option(
+    "--embedding",
+    "embeddings",
+    multiple=True,
+    callback=_embeddings,
+    metavar="TABLE=STACK",
+    help="A table of rows that a stack reads by their numbers; "
+    "TABLE=none where it feeds none. Repeatable.",
+)
 _RECOGNISING = (
     click.option(
         "--cell",
@@ -100,6 +120,7 @@ _RECOGNISING = (
         metavar="NAME",
         help="A read-out whose square kernel is [classes, outputs].",
     ),
+    embedding,
 )
 _CONVERTING = (
     click.option(

@@ -2,7 +2,7 @@
 
 import click
 
-from rnn_parity.commands import options
+from rnn_parity.commands import checkpoint_options, options
 from rnn_parity.errors import UserError
 
 
@@ -23,7 +23,8 @@ def _answers(_context, _option, values):
     "--inputs",
     type=options.Path(),
     metavar="X.npy",
-    help="What your port was given, [batch, time, features].",
+    help="What your port was given, [batch, time, features], or ids "
+    "[batch, time] that an embedding in the checkpoint is read by.",
 )
 @click.option(
     "--outputs",
@@ -105,6 +106,7 @@ def _answers(_context, _option, values):
     metavar="SCOPE=KIND",
     help="Which kind of cell SCOPE is, such as LSTMCell. Repeatable.",
 )
+@checkpoint_options.embedding
 def diagnose(
     checkpoint, inputs, outputs, final_state, lengths, state, data, **told
 ):

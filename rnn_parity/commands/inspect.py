@@ -52,6 +52,8 @@ def _print(opened, inventory):
         console.print("no recurrent cell was recognised\n")
     if inventory.read_outs:
         console.print(_read_outs(inventory))
+    if inventory.embeddings:
+        console.print(_embeddings(inventory))
     for line in _lines(inventory):
         console.print(line, soft_wrap=True)
     for question in inventory.questions:
@@ -62,13 +64,16 @@ def _print(opened, inventory):
         )
 
 
+_NUMERIC = ("layer", "inputs", "units", "classes", "ids", "width")
+
+
 def _table(*columns):
     from rich import box
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
     for column in columns:
-        numeric = column in ("layer", "inputs", "units", "classes")
+        numeric = column in _NUMERIC
         table.add_column(
             column,
             justify="right" if numeric else "left",
@@ -128,6 +133,15 @@ def _read_outs(inventory):
     return table
 
 
+def _embeddings(inventory):
+    table = _table("embedding", "feeds", "ids", "width", "variable")
+    for one in inventory.embeddings:
+        feeds = ", ".join(one.stacks) or "nothing here"
+        sizes = str(one.vocabulary), str(one.width)
+        table.add_row(one.name, feeds, *sizes, one.variable)
+    return table
+
+
 def _lines(inventory):
     for base, slots in inventory.slots.items():
         counts = [f"{name} of {len(v)}" for name, v in slots.items()]
@@ -184,6 +198,7 @@ def _as_json(opened, inventory):
             for stack in inventory.stacks
         ],
         "read_outs": [vars(one) for one in inventory.read_outs],
+        "embeddings": [vars(one) for one in inventory.embeddings],
         "slots": inventory.slots,
         "averages": inventory.averages,
         "counters": inventory.counters,
