@@ -284,9 +284,12 @@ def test_an_afternoon_runs_as_it_is_printed(tmp_path):
     assert "matches with forget_bias missing" in said
 
 
-@pytest.mark.parametrize("place", range(3), ids=["load", "convert", "unroll"])
+CODE_OF_REFERENCE = fences(ROOT / "docs/reference.md", "python")
+
+
+@pytest.mark.parametrize("place", range(len(CODE_OF_REFERENCE)))
 def test_python_of_the_reference_runs(place):
-    code = fences(ROOT / "docs/reference.md", "python")[place]
+    code = CODE_OF_REFERENCE[place]
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
