@@ -14,6 +14,7 @@ from rnn_parity.checkpoints.diagnose import AS_IT_IS, diagnose
 from rnn_parity.checkpoints.export import export_checkpoint
 from rnn_parity.checkpoints.recognise import recognise
 from rnn_parity.quiet import tf
+from tf2 import tf1_cells
 from tf2.optimizers import sum_equal_ids
 
 MODEL = recorded.FOLDER / "checkpoints" / "language_model"
@@ -102,6 +103,52 @@ def test_diagnose_takes_ids():
         MODEL, IDS, TRUTH["rnn/outputs"], lengths=LENGTHS, state=STATE
     )
     assert told.verdict == AS_IT_IS
+
+
+# --- Rows that end early ---
+
+
+def two_directions(folder):
+    shapes = {"emb": (9, 3), "dense/kernel": (10, 4), "dense/bias": (4,)}
+    for way in ("fw", "bw"):
+        shapes |= cell(f"bidirectional_rnn/{way}", 3, 5)
+    written(folder / "two.npz", shapes)
+    return folder / "two.npz"
+
+
+def by_mask(model, ids, lengths):
+    """What the model puts out where rows have not ended."""
+    valid = np.arange(ids.shape[1]) < np.array(lengths)[:, np.newaxis]
+    return np.asarray(model(ids, mask=valid))[valid], valid
+
+
+def test_a_mask_given_with_ids_ends_rows(tmp_path):
+    found = rnn_parity.convert_checkpoint(two_directions(tmp_path))
+    ids, lengths = np.array([[3, 0, 8, 1], [5, 6, 0, 2]]), [4, 2]
+    outputs = found.run(ids, sequence_length=lengths)[0]
+    path = tmp_path / "model.keras"
+    found.save(path)
+    for model in (found.model, keras.models.load_model(path)):
+        logits, valid = by_mask(model, ids, lengths)
+        expected = found.read_out(outputs)[valid]
+        assert ladder.error_of(logits, expected) < 1e-6
+
+
+def test_strict_has_keras_own_embedding_and_says_what_it_lacks(tmp_path):
+    path = two_directions(tmp_path)
+    found = rnn_parity.convert_checkpoint(path)
+    assert found.report.own == {"emb": "rows with the mask of their ids"}
+    found = rnn_parity.convert_checkpoint(path, strict=True)
+    assert type(found.layers["emb"]) is keras.layers.Embedding
+    assert "a mask given to the model ends at emb" in str(found.report)
+
+
+def test_a_mask_that_goes_nowhere_is_noticed(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        tf1_cells.Embedding, "compute_mask", lambda self, ids, mask=None: None
+    )
+    with pytest.raises(UserError, match=r"the model \(with a mask\) as 1"):
+        rnn_parity.convert_checkpoint(two_directions(tmp_path))
 
 
 # --- Which stack it feeds ---

@@ -9,7 +9,8 @@ Arrays are named and laid out as TensorFlow 1 stores them: one kernel for the
 input above the state, an LSTM's gates in the order i, j, f, o; the forget
 bias is added when the cell runs and is in no array. The equations are those
 of `numpy_ref`, line by line. States are in Keras' order, h before c. A saved
-model that holds one of these loads where this module is imported.
+model that holds one of these loads where this module is imported. The last,
+`Embedding`, is a layer of its own.
 """
 
 import math
@@ -1028,3 +1029,23 @@ class GridLSTMCell(TF1Cell):
     def get_config(self):
         options = {name: getattr(self, name) for name in self.OPTIONS}
         return super().get_config() | options
+
+
+@_register
+class Embedding(keras.layers.Embedding):
+    """Keras' Embedding, but a mask that its ids have is its rows' too.
+
+    Keras' own forgets it: `model(ids, mask=mask)` runs every row to its end,
+    where TensorFlow 1 was given a `sequence_length` beside the ids.
+    """
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.supports_masking = True
+
+    def compute_mask(self, inputs, mask=None):
+        """[B, T]: the mask of the ids, and with mask_zero those above 0."""
+        above_0 = super().compute_mask(inputs)
+        if mask is None or above_0 is None:
+            return above_0 if mask is None else mask
+        return ops.logical_and(mask, above_0)

@@ -201,6 +201,9 @@ class Converted:
                 lacking.append("a residual within one direction of two")
             if lacking:
                 own[cell.scope] = ", ".join(lacking)
+        for embedding in self.inventory.embeddings:
+            if self.hands_masks_on(embedding):
+                own[embedding.name] = "rows with the mask of their ids"
         outside = [
             f"{name} is {why}"
             for name, why in self.inventory.others.items()
@@ -268,6 +271,12 @@ class Converted:
 
     def _about_stacks(self):
         lines = []
+        for embedding in self.inventory.embeddings:
+            if embedding.stacks and self.options.strict:
+                lines.append(
+                    f"a mask given to the model ends at {embedding.name}, as "
+                    "Keras has it; run takes sequence_length"
+                )
         for stack in self.inventory.stacks:
             fits = [
                 cell.scope
@@ -297,6 +306,16 @@ class Converted:
     @property
     def cells(self):
         return [cell for s in self.inventory.stacks for cell in s.cells]
+
+    def hands_masks_on(self, embedding):
+        """Whether the ids' mask is the rows', for which Keras has no layer.
+
+        Not where the layer was one of tf.keras with `mask_zero`, which makes
+        a mask of its own.
+        """
+        told = self.checkpoint.told.get(embedding.name, {})
+        of_its_own = told.get("mask_zero") or self.options.strict
+        return bool(embedding.stacks) and not of_its_own
 
     def weights(self):
         """The names of all weights of layers."""

@@ -7,6 +7,7 @@ import keras
 
 from rnn_parity.checkpoints import forms, optimizers
 from rnn_parity.errors import UserError
+from tf2 import tf1_cells
 
 # Keras allows no "/" in names, TensorFlow 1 no "%".
 _ESCAPES = (("%", "%25"), (".", "%2E"), ("/", "."))
@@ -94,7 +95,8 @@ def _only(named):
 
 def _embedding(converted, embedding):
     told = converted.checkpoint.told.get(embedding.name, {})
-    layer = keras.layers.Embedding(
+    own = converted.hands_masks_on(embedding)
+    layer = (tf1_cells if own else keras.layers).Embedding(
         embedding.vocabulary,
         embedding.width,
         mask_zero=told.get("mask_zero", False),

@@ -1,11 +1,13 @@
 """The proof that a conversion ends with: Keras against numpy_ref.
 
 Every cell takes a few steps on random inputs from a random state, then every
-stack runs on random rows of random lengths, and every read-out reads. What
-is allowed is what rounding alone does: numpy_ref runs a second time on
-inputs that are off by their last place, which shows how much this network
-amplifies it.
+stack runs on random rows of random lengths, and every read-out reads. Last,
+the model as a whole takes such rows with a mask. What is allowed is what
+rounding alone does: numpy_ref runs a second time on inputs that are off by
+their last place, which shows how much this network amplifies it.
 """
+
+import warnings
 
 import numpy as np
 
@@ -50,6 +52,7 @@ def fill_and_compare(converted):
         found.append(_read_out(converted, read_out, random, fill))
     for embedding in converted.inventory.embeddings:
         found.append(_embedding(converted, embedding, random, fill))
+    found.append(_model(converted, random))
     converted._progress("", 1.0)
     return found
 
@@ -294,3 +297,73 @@ def _embedding(converted, embedding, random, fill):
         [array[ids]],
         [array[ids]],
     )
+
+
+def _model(converted, random):
+    """The model as a whole, given a mask, beside what runs its parts."""
+    from rnn_parity.checkpoints.model import encode
+
+    inventory = converted.inventory
+    # With --strict a mask ends at an embedding.
+    masked = not (converted.options.strict and inventory.embeddings)
+    lengths = _LENGTHS if masked else np.full(_ROWS, _STEPS)
+    valid = np.arange(_STEPS) < lengths[:, np.newaxis]
+    given, masks, wanted = {}, {}, {}
+    for stack in inventory.stacks:
+        embedding = inventory.embedding(stack)
+        shape = (_ROWS, _STEPS, stack.inputs)
+        if embedding is None:
+            x = _draw(random, shape, converted.dtype(stack.forward[0]))
+            rows = x
+        else:
+            x = random.integers(0, embedding.vocabulary, valid.shape)
+            # 0 past the end and there alone, in case 0 is masked.
+            x = np.maximum(x, embedding.vocabulary > 1) * valid
+            rows = np.asarray(converted.layers[embedding.name](x))
+        given[stack.name], masks[stack.name] = x, valid if masked else None
+        both = [
+            converted.run(each, None, lengths, stack.name)[0]
+            for each in (rows, _shaken(rows, random))
+        ]
+        wanted[stack.name] = [_side_by_side(outputs) for outputs in both]
+    for one in inventory.read_outs:
+        if one.stack is None:
+            x = _draw(
+                random,
+                (_ROWS, _STEPS, one.inputs),
+                converted.layers[one.name].dtype,
+            )
+            given[one.name], masks[one.name] = x, None
+            read = x, _shaken(x, random)
+        else:
+            read = wanted[one.stack]
+        wanted[one.name] = [converted.read_out(x, one.name) for x in read]
+    model = converted.model
+    names = {f"{encode(name)}.inputs": name for name in given}
+    names = {tensor.name: names[tensor.name] for tensor in model.inputs}
+    inputs = {tensor: given[name] for tensor, name in names.items()}
+    mask = {tensor: masks[name] for tensor, name in names.items()}
+    if len(names) == 1:
+        (inputs,), (mask,) = inputs.values(), mask.values()
+    with warnings.catch_warnings():
+        # Keras says of any model that it has no use for a mask.
+        warnings.filterwarnings("ignore", ".*mask attached to it")
+        found = model(inputs, mask=mask)
+    keys = {encode(name): name for name in wanted}
+    if not isinstance(found, dict):
+        found = {list(keys)[-1]: found}  # of one stack, or of its read-out
+    # Past the end Keras' layers put out what they like.
+    ended = valid[..., np.newaxis]
+    return _agreement(
+        "the model (with a mask)",
+        f"{len(names)} input{'s' * (len(names) > 1)}",
+        [np.asarray(each) * ended for each in found.values()],
+        [wanted[keys[key]][0] * ended for key in found],
+        [wanted[keys[key]][1] * ended for key in found],
+    )
+
+
+def _side_by_side(outputs):
+    if isinstance(outputs, tuple):
+        return np.concatenate(outputs, axis=-1)
+    return outputs
