@@ -43,12 +43,59 @@ def hard_sigmoid(x):
     return np.clip(fifth * x + half, 0, 1)
 
 
+def elu(x):
+    """x above 0, exp(x) - 1 below."""
+    return np.where(x > 0, x, np.expm1(np.minimum(x, 0)))
+
+
+def selu(x):
+    """A scaled elu (Klambauer et al., 2017)."""
+    alpha, scale = np.asarray(
+        [1.6732632423543772, 1.0507009873554805], x.dtype
+    )
+    return scale * np.where(x > 0, x, alpha * elu(x))
+
+
+def leaky_relu(x):
+    """x above 0, 0.2 x below, `tf.nn.leaky_relu`'s default."""
+    return np.maximum(x, np.asarray(0.2, x.dtype) * x)
+
+
+def relu6(x):
+    """x from 0 to 6."""
+    return np.clip(x, 0, 6)
+
+
+def softplus(x):
+    """log(exp(x) + 1)."""
+    return np.logaddexp(x, np.zeros_like(x))
+
+
+def softsign(x):
+    """x / (1 + |x|)."""
+    return x / (1 + np.abs(x))
+
+
+def softmax(x):
+    """exp(x) over its sum along the last axis."""
+    above = np.exp(x - x.max(axis=-1, keepdims=True))
+    return above / above.sum(axis=-1, keepdims=True)
+
+
 ACTIVATIONS = {
     "tanh": np.tanh,
     "relu": relu,
     "sigmoid": ops.sigmoid,
     "linear": identity,
     "hard_sigmoid": hard_sigmoid,
+    "elu": elu,
+    "selu": selu,
+    "leaky_relu": leaky_relu,
+    "relu6": relu6,
+    "softplus": softplus,
+    "softsign": softsign,
+    "exponential": np.exp,
+    "softmax": softmax,
 }
 
 

@@ -10,6 +10,7 @@ import json
 import keras
 import numpy as np
 import pytest
+import tf_keras
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_recognise import gru
@@ -198,6 +199,14 @@ def test_what_was_assumed_is_said():
     peepholes = rnn_parity.convert_checkpoint(FOLDER / "peepholes_projection")
     assert "no cell_clip is assumed" in str(peepholes.report)
     assert "no proj_clip is assumed" in str(peepholes.report)
+    first = "rnn/multi_rnn_cell/cell_0/lstm_cell"
+    some = rnn_parity.convert_checkpoint(
+        FOLDER / "stacked_lstm", forget_bias={first: 0.5}, activation="relu"
+    )
+    assert f"forget_bias of {first.replace('_0', '_1')} is" in str(
+        some.report
+    )
+    assert "activation is taken" not in str(some.report)
 
 
 @pytest.mark.parametrize(
@@ -221,6 +230,45 @@ def test_strict_takes_what_keras_has():
         rnn_parity.convert_checkpoint(
             FOLDER / "stacked_lstm", strict=True, cell_clip=0.5
         )
+
+
+@pytest.mark.parametrize("name", tf1_cells.ACTIVATIONS)
+def test_an_activation_of_any_name(tmp_path, name):
+    """NumPy's is TensorFlow's, and Keras' that of NumPy: the proof says."""
+    random = np.random.default_rng(11)
+    x = random.normal(scale=3, size=(4, 5)).astype("float32")
+    theirs = {"hard_sigmoid": tf_keras.activations.hard_sigmoid}
+    theirs |= {"linear": tf.identity, "exponential": tf.exp}
+    function = theirs.get(name) or getattr(tf.nn, name)
+    mine = tf1_cells.ACTIVATIONS[name](x)
+    np.testing.assert_allclose(
+        mine, function(tf.constant(x)), rtol=1e-5, atol=1e-7
+    )
+    assert mine.dtype == x.dtype
+    shapes = gru("rnn/gru_cell", 3, 5) | {
+        "rnn/rnn/basic_rnn_cell/kernel": (9, 4),
+        "rnn/rnn/basic_rnn_cell/bias": (4,),
+        "dense/kernel": (4, 7),
+        "dense/bias": (7,),
+    }
+    arrays = {
+        key: random.normal(scale=0.3, size=shape).astype("float32")
+        for key, shape in shapes.items()
+    }
+    np.savez(tmp_path / "weights.npz", **arrays)
+    options = {"dense": name}
+    if name != "softmax":
+        options |= {"rnn/gru_cell": name, "rnn/rnn/basic_rnn_cell": name}
+    found = rnn_parity.convert_checkpoint(
+        tmp_path / "weights.npz", activation=options
+    )
+    activation = found.layers["dense"].activation
+    assert activation is keras.activations.get(forms.activation(name))
+    assert "no activation" not in str(found.report)
+    path = tmp_path / "model.keras"
+    found.save(path)
+    again = keras.models.load_model(path).get_layer("dense")
+    assert again.activation is activation
 
 
 def test_dropout_wrappers_become_dropout_layers():

@@ -9,11 +9,13 @@ import json
 import shutil
 import subprocess
 import sys
+import warnings
 
 import h5py
 import keras
 import numpy as np
 import pytest
+import tf_keras
 from test_checkpoint_commands import one_line
 
 import recorded
@@ -127,50 +129,190 @@ def test_saved_weights_alone_leave_it_to_the_defaults(tmp_path):
     assert max(recorded_runs(found, "keras_model")) <= ALLOWED
 
 
-def layer_of(kind, name, **config):
-    return {"class_name": kind, "config": {"name": name, **config}}
+def layers_of_every_kind():
+    """{name: layer of tf.keras}, each made with options of its own."""
+    layers = tf_keras.layers
+
+    def lstm(units, activation="elu", gates="sigmoid", **options):
+        return layers.LSTM(
+            units, activation, gates, return_sequences=True, **options
+        )
+
+    within = tf_keras.Sequential(
+        [lstm(3, "softsign", "relu"), layers.Dense(6, "selu", name="low")],
+        name="within",
+    )
+    frozen_first = tf_keras.Sequential(
+        [
+            layers.GRU(4, "relu", "tanh", return_sequences=True),
+            lstm(3, "softplus", "hard_sigmoid"),
+        ],
+        name="frozen_first",
+    )
+    frozen_first.layers[0].trainable = False
+    return {
+        "plain": lstm(4, "relu", "hard_sigmoid", name="plain"),
+        "a/slash": lstm(5, "relu6", name="a/slash"),
+        "td": layers.TimeDistributed(layers.Dense(4, "tanh"), name="td"),
+        "td_lstm": layers.TimeDistributed(lstm(4), name="td_lstm"),
+        "td_both": layers.TimeDistributed(
+            layers.Bidirectional(lstm(3, "softplus")), name="td_both"
+        ),
+        "both": layers.Bidirectional(
+            lstm(4, "selu", name="one"),
+            backward_layer=lstm(
+                4, "sigmoid", go_backwards=True, name="other"
+            ),
+            name="both",
+        ),
+        "within": within,
+        "frozen_first": frozen_first,
+        "stack": layers.RNN(
+            [
+                layers.GRUCell(3, "elu", reset_after=False),
+                layers.SimpleRNNCell(4, "sigmoid"),
+            ],
+            return_sequences=True,
+            name="stack",
+        ),
+        "one_cell": layers.RNN(
+            layers.LSTMCell(3, "linear"),
+            return_sequences=True,
+            name="one_cell",
+        ),
+        "no_bias": layers.GRU(
+            4,
+            "exponential",
+            "softsign",
+            reset_after=True,
+            use_bias=False,
+            return_sequences=True,
+            name="no_bias",
+        ),
+    }
 
 
-def test_layers_in_layers_are_told_by_their_scopes():
-    cells = [
-        layer_of("LSTMCell", f"c{n}", activation=name)
-        for n, name in enumerate(("tanh", "relu"))
+def as_hdf5(model, folder):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.save(folder / "model.h5")
+    return folder / "model.h5"
+
+
+def as_saved_model(model, folder):
+    model.save(folder / "model", save_format="tf")
+    return folder / "model"
+
+
+def as_exported(model, folder):
+    """As `tf.keras.experimental.export_saved_model` of 1.15 had it."""
+    folder = folder / "exported"
+    (folder / "assets").mkdir(parents=True)
+    (folder / "assets" / "saved_model.json").write_text(model.to_json())
+    model.save_weights(folder / "variables" / "variables", save_format="tf")
+    (folder / "saved_model.pb").touch()
+    return folder
+
+
+@pytest.mark.parametrize("save", [as_hdf5, as_saved_model, as_exported])
+@pytest.mark.parametrize("name", layers_of_every_kind())
+def test_what_a_model_says_of_its_layers_is_believed(tmp_path, name, save):
+    """Each computes what tf.keras does, with nothing told by hand."""
+    random = np.random.default_rng(7)
+    layer = layers_of_every_kind()[name]
+    shape = (2, 5, 4, 3) if name.startswith("td_") else (2, 5, 3)
+    x = random.standard_normal(shape).astype("float32")
+    first = tf_keras.layers.LSTM(3, return_sequences=True, name="first")
+    model = tf_keras.Sequential([layer])
+    if name == "td":
+        model = tf_keras.Sequential([first, layer])
+    expected = np.asarray(model(x))
+    for variable in model.weights:
+        value = random.standard_normal(variable.shape) / 2
+        variable.assign(value.astype("float32"))
+    expected = np.asarray(model(x))
+    found = rnn_parity.convert_checkpoint(save(model, tmp_path))
+    stacks = [stack.name for stack in found.inventory.stacks]
+    stacks.sort(key=lambda one: one.endswith("lstm") or "-1" in one)
+    rows = x.reshape(-1, *x.shape[-2:])
+    for stack in stacks:
+        rows, _ = found.run(rows, stack=stack)
+        if isinstance(rows, tuple):
+            rows = np.concatenate(rows, axis=-1)
+    if found.inventory.read_outs:
+        rows = found.read_out(rows)
+    assert ladder.error_of(rows.reshape(expected.shape), expected) < 1e-5
+    assert "no checkpoint tells" not in str(found.report)
+    assert "no activation" not in str(found.report)
+
+
+@pytest.mark.parametrize("save", [as_hdf5, as_saved_model, as_exported])
+def test_what_is_no_option_is_said(tmp_path, save):
+    layers = tf_keras.layers
+
+    def lstm(name, **options):
+        return layers.LSTM(3, return_sequences=True, name=name, **options)
+
+    model = tf_keras.Sequential(
+        [
+            layers.Input((5, 3)),
+            layers.Masking(-1.0, name="hides"),
+            lstm("turned", go_backwards=True),
+            lstm("dropping", dropout=0.25, recurrent_dropout=0.5),
+            lstm("other_axes", time_major=True),
+            layers.Bidirectional(lstm("in"), "sum", name="added"),
+            layers.Bidirectional(lstm("there"), name="plain"),
+        ]
+    )
+    opened = reader.open_checkpoint(save(model, tmp_path))
+    said = " ".join(opened.notes)
+    for words in (
+        "hides left steps out whose inputs are all -1.0",
+        "turned was made with go_backwards=True",
+        "dropping was made with dropout=0.25, recurrent_dropout=0.5",
+        "other_axes was made with time_major=True",
+        "added was made with merge_mode='sum'",
+    ):
+        assert words in said
+    assert len(opened.notes) == 5 + (save is not as_hdf5)
+
+
+def test_a_damaged_saved_model_still_has_its_variables(tmp_path):
+    model = tf_keras.Sequential([tf_keras.layers.LSTM(4)])
+    model(np.ones((1, 2, 3), "float32"))
+    folder = as_exported(model, tmp_path)
+    (folder / "assets" / "saved_model.json").write_text("{")
+    found = rnn_parity.convert_checkpoint(folder)
+    assert "says of its layers is damaged (Expecting" in str(found.report)
+    assert "activation is taken to be tanh" in str(found.report)
+
+
+def test_a_name_of_several_layers_is_several(tmp_path):
+    """HDF5 has a group for each of two models with a layer `lstm`."""
+
+    def model(name):
+        lstm = tf_keras.layers.LSTM(4, name="lstm")
+        return tf_keras.Sequential([tf_keras.Input((5, 3)), lstm], name=name)
+
+    x = tf_keras.Input((5, 3))
+    both = tf_keras.layers.Add()([model("one")(x), model("two")(x)])
+    opened = reader.open_checkpoint(
+        as_hdf5(tf_keras.Model(x, both), tmp_path)
+    )
+    kernels = [name for name in opened.shapes if name.endswith("t_kernel")]
+    assert kernels == [f"{n}/lstm/recurrent_kernel" for n in ("one", "two")]
+
+
+def test_an_old_sequential_has_no_name():
+    """Keras before 2.2 wrote the list of layers in place of a dict."""
+    old = {"class_name": "LSTM", "config": {"recurrent_initializer": {}}}
+    named = {"class_name": "Dense", "config": {"name": "dense"}}
+    model = [{"class_name": "Sequential", "config": [old]}, named]
+    weights = {"sequential_1": {"lstm/kernel": 0}, "dense": {}}
+    assert hdf5._with_weights(model, weights) == [
+        (named, []),
+        (model[0], ["lstm/kernel"]),
     ]
-    stack = {"class_name": "StackedRNNCells", "config": {"cells": cells}}
-    inner = layer_of("GRU", "gru", recurrent_activation="sigmoid")
-    turned = layer_of("LSTM", "lstm", activation="tanh", go_backwards=True)
-    in_old = layer_of("SimpleRNN", "old", activation="linear")
-    model = {
-        "config": {
-            "layers": [
-                layer_of("Bidirectional", "both", layer=inner),
-                layer_of(
-                    "Bidirectional", "sum", layer=inner, merge_mode="sum"
-                ),
-                layer_of("Sequential", "model", layers=[turned]),
-                {"class_name": "Sequential", "config": [in_old]},
-                layer_of("RNN", "stack", cell=stack),
-                layer_of("RNN", "one", cell=cells[1]),
-                layer_of("LSTM", "own", activation={"class_name": "Mine"}),
-            ]
-        }
-    }
-    options, notes = {}, []
-    hdf5._read_config(model, options, notes)
-    gates = {"recurrent_activation": "sigmoid"}
-    assert options == {
-        "both/forward_gru": gates,
-        "both/backward_gru": gates,
-        "sum/forward_gru": gates,
-        "sum/backward_gru": gates,
-        "lstm": {"activation": "tanh"},
-        "stack/cells/0": {"activation": "tanh"},
-        "stack/cells/1": {"activation": "relu"},
-        "one": {"activation": "relu"},
-        "old": {"activation": "linear"},
-        "own": {},
-    }
-    assert [line.split()[0] for line in notes] == ["sum", "lstm"]
 
 
 def test_an_activation_we_do_not_have_is_not_guessed(tmp_path):
@@ -408,7 +550,7 @@ def test_a_right_port_matches_as_it_is():
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("activation", "hard_sigmoid", "no activation 'hard_sigmoid'"),
+        ("activation", "hard_tanh", "no activation 'hard_tanh'"),
         ("recurrent_activation", "hard", "mean hard_sigmoid"),
         ("forget_bias", 1.0, "no forget_bias in a tf.keras.LSTM"),
     ],

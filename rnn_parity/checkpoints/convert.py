@@ -15,7 +15,12 @@ from rnn_parity.checkpoints import (
     recognise,
     verify,
 )
-from rnn_parity.checkpoints.options import Options, told_of
+from rnn_parity.checkpoints.options import (
+    OF_CELLS,
+    Options,
+    able_to,
+    told_of,
+)
 from rnn_parity.errors import UserError
 
 SHOWN = 3  # how many names a line lists before it says "and more"
@@ -34,7 +39,8 @@ def convert_checkpoint(path, *, progress=None, **options):
         cells: {scope or kernel: kind}, where the kind cannot be told or is
             told wrongly; "dense" or "other" say that it is no cell.
         forget_bias: 1.0 as TensorFlow 1 has it, if not given.
-        activation: "tanh" if not given; "relu", "sigmoid" or "linear".
+        activation: "tanh" if not given; "relu", "sigmoid" and so on. Of a
+            read-out, by its name, none if not given.
         recurrent_activation: of gates of tf.keras' layers, "hard_sigmoid"
             if not given, as TensorFlow 1 has it; "sigmoid" and so on.
         cell_clip, proj_clip: none if not given.
@@ -64,7 +70,7 @@ def convert_checkpoint(path, *, progress=None, **options):
             str(error).replace("Options.__init__", "convert_checkpoint")
         ) from None
     checkpoint = reader.open_checkpoint(path)
-    inventory = options.recognise(checkpoint.shapes)
+    inventory = options.recognise(checkpoint)
     return Converted(checkpoint, inventory, options, progress)
 
 
@@ -135,6 +141,7 @@ class Converted:
         self._progress = progress or (lambda what, share: None)
         self._check()
         self.cell_options = options.of_cells(inventory, checkpoint.told)
+        self.activations = options.of_read_outs(inventory, checkpoint.told)
         self.residual = options.residuals(inventory)
         self.repeats = options.repeats(inventory)
         own = self._beyond_keras()
@@ -223,31 +230,46 @@ class Converted:
     def _assumptions(self):
         """Lines about what was taken for granted."""
         lines = []
-        for option in ("forget_bias", "activation", "recurrent_activation"):
-            if getattr(self.options, option) is not None:
-                continue
-            scopes = [
+        for option in OF_CELLS:
+            given = self.options.given(option, self.inventory)
+            able = [
                 cell
-                for cell in self.cells
-                if option in cell.kind.options
-                and option not in told_of(cell, self.checkpoint.told)
-                and cell.kind.name != "CudnnCompatibleLSTMCell"
+                for cell in able_to(option, self.cells)
+                if cell.kind.name != "CudnnCompatibleLSTMCell"
             ]
-            if scopes:
-                default = scopes[0].kind.options[option]
-                flag = f"--{option.replace('_', '-')}"
+            open_ = [
+                cell
+                for cell in able
+                if cell.scope not in given
+                and option not in told_of(cell, self.checkpoint.told)
+            ]
+            if not open_:
+                continue
+            flag = f"--{option.replace('_', '-')}"
+            of = ""
+            if len(open_) < len(able):
+                of = f" of {_some([cell.scope for cell in open_])}"
+            default = open_[0].kind.options[option]
+            if default is None:
+                lines.append(f"no {option}{of} is assumed ({flag})")
+            else:
                 lines.append(
-                    f"{option} is taken to be {default}, TensorFlow 1's "
+                    f"{option}{of} is taken to be {default}, TensorFlow 1's "
                     f"default, which no checkpoint tells ({flag})"
                 )
-        if any("cell_clip" in c.kind.options for c in self.cells) and (
-            self.options.cell_clip is None
-        ):
-            lines.append("no cell_clip is assumed (--cell-clip)")
-        if any(c.projection for c in self.cells) and (
-            self.options.proj_clip is None
-        ):
-            lines.append("no proj_clip is assumed (--proj-clip)")
+        given = self.options.activation
+        told = {*self.checkpoint.told, *(given if _each(given) else ())}
+        plain = [
+            one.name
+            for one in self.inventory.read_outs
+            if not told
+            & {one.name, one.kernel, one.kernel.rpartition("/")[0]}
+        ]
+        if plain:
+            lines.append(
+                f"{_some(plain)} {'is' if len(plain) == 1 else 'are'} taken "
+                f"to have no activation (--activation {plain[0]}=NAME)"
+            )
         kinds = {cell.kind.name for cell in self.cells}
         if "CudnnCompatibleGRUCell" in kinds:
             lines.append(
@@ -444,6 +466,11 @@ class Converted:
         from rnn_parity.checkpoints import saving
 
         saving.save(self, path, force)
+
+
+def _each(option):
+    """Whether it is given for each, and not for all."""
+    return isinstance(option, dict)
 
 
 def _finite(array):

@@ -20,7 +20,12 @@ from rnn_parity import ladder
 from rnn_parity.checkpoints import kinds as kinds_
 from rnn_parity.checkpoints import port_mistakes, reader
 from rnn_parity.checkpoints.inventory import unknown
-from rnn_parity.checkpoints.options import check_told, checked, told_of
+from rnn_parity.checkpoints.options import (
+    check_told,
+    checked,
+    kinds_told,
+    told_of,
+)
 from rnn_parity.checkpoints.port import Port, layer_of, table_of
 from rnn_parity.checkpoints.recognise import recognise
 from rnn_parity.errors import UserError
@@ -220,7 +225,9 @@ def diagnose(
     ):
         checkpoint = reader.open_checkpoint(checkpoint)
     inventory = recognise(
-        checkpoint.shapes, kind=cells, embeddings=embeddings
+        checkpoint.shapes,
+        kind=kinds_told(checkpoint) | dict(cells or {}),
+        embeddings=embeddings,
     )
     if inventory.questions and not inventory.stacks:
         raise UserError(inventory.questions[0].text)

@@ -35,6 +35,16 @@ def beyond_keras(cell, options):
         cell: `inventory.Cell`.
         options: the cell's, as `options.of_cell` gives them.
     """
+    lacking = _equations_beyond_keras(cell, options)
+    if "hard_sigmoid" in (
+        options.get("activation"),
+        options.get("recurrent_activation"),
+    ):
+        lacking.append("the hard_sigmoid of Keras 2 (0.2 x + 0.5)")
+    return lacking
+
+
+def _equations_beyond_keras(cell, options):
     lacking = []
     if cell.kind.name in _OWN:
         lacking.append(f"the equations of {cell.kind.name}")
@@ -48,14 +58,22 @@ def beyond_keras(cell, options):
             lacking.append(f"a projection ({names})")
         if options.get("cell_clip"):
             lacking.append(f"cell_clip={options['cell_clip']}")
-    if options.get("recurrent_activation") == "hard_sigmoid":
-        lacking.append("the hard_sigmoid of Keras 2 (0.2 x + 0.5)")
     return lacking
+
+
+def activation(name):
+    """As Keras 3 takes it: a name, or a function of its own."""
+    if name == "hard_sigmoid":
+        from tf2 import tf1_cells
+
+        return tf1_cells.hard_sigmoid
+    return name
 
 
 def is_own(cell, options):
     """Whether the Keras form is a cell of `tf2.tf1_cells`."""
-    return not cell.kind.keras and bool(beyond_keras(cell, options))
+    own = _equations_beyond_keras(cell, options)
+    return not cell.kind.keras and bool(own)
 
 
 def _configuration(cell, options, dtype):
@@ -63,7 +81,7 @@ def _configuration(cell, options, dtype):
     units = cell.sizes.units
     shared = {"units": units, "dtype": dtype}
     if "activation" in options:
-        shared["activation"] = options["activation"]
+        shared["activation"] = activation(options["activation"])
     if cell.kind.keras:
         return cell.kind.keras, shared | _of_keras(cell, options)
     if not is_own(cell, options):
@@ -104,11 +122,8 @@ def _of_keras(cell, options):
     """The arguments of a layer that was one of tf.keras."""
     found = {"use_bias": "bias" in cell.variables}
     if "recurrent_activation" in options:
-        from tf2 import tf1_cells
-
         name = options["recurrent_activation"]
-        own = {"hard_sigmoid": tf1_cells.hard_sigmoid}
-        found["recurrent_activation"] = own.get(name, name)
+        found["recurrent_activation"] = activation(name)
     if cell.kind.keras == "GRU":
         found["reset_after"] = cell.kind.name != "tf.keras.GRU"
     return found
@@ -118,12 +133,11 @@ def describe(cell, options):
     """In a line, as one would write it in Keras."""
     name, arguments = _configuration(cell, options, None)
     written = [str(arguments["units"])]
-    if arguments.get("activation", "tanh") != "tanh":
-        written.append(f"activation={arguments['activation']!r}")
+    defaults = {"activation": "tanh", "recurrent_activation": "sigmoid"}
     for key, value in arguments.items():
-        if key in ("units", "dtype", "activation", "forget_bias"):
+        if key in ("units", "dtype", "forget_bias"):
             continue
-        if (key == "use_bias" and value) or value == "sigmoid":
+        if (key == "use_bias" and value) or value == defaults.get(key):
             continue  # Keras' defaults
         if callable(value):
             written.append(f"{key}={value.__name__} of Keras 2")

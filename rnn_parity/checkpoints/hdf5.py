@@ -6,21 +6,22 @@ layers were made with. Source: `tensorflow/python/keras/saving/hdf5_format.py`
 of TensorFlow 1.15.
 """
 
+import collections
 import json
 import re
 
 import numpy as np
 
+from rnn_parity.checkpoints import keras_config
 from rnn_parity.errors import UserError
-
-_OF_CELLS = ("activation", "recurrent_activation")
 
 
 def open_file(path):
     """What `reader.Checkpoint` is made of.
 
     Returns:
-        ({name: shape}, {name: dtype's name}, read, {scope: options}, notes)
+        ({name: shape}, {name: dtype's name}, read, notes, layers), the last
+        a list of (layer of `keras_config`, names of its weights in order).
 
     Raises:
         UserError: it is of another layout.
@@ -30,14 +31,19 @@ def open_file(path):
 
     file = h5py.File(path)  # open as long as something reads from it
     weights = file.get("model_weights", file)
-    if "layer_names" not in weights.attrs:
+    if not any(name.startswith("layer_names") for name in weights.attrs):
         raise UserError(
             f"{path} is an HDF5 file, but not of tf.keras' or Keras 2's "
             "layers; Keras 3 loads its own (load_weights)"
         )
-    found = _arrays(weights, of_layers=True)
-    options, notes = {}, []
-    slots = _arrays(file.get("optimizer_weights", {}), of_layers=False)
+    of_layers = _of_layers(weights)
+    found = {
+        name: array
+        for by_name in of_layers.values()
+        for name, array in by_name.items()
+    }
+    notes = []
+    slots = _slots(file.get("optimizer_weights", {}))
     if all(_is_slot(name, slots[name].shape, found) for name in slots):
         found |= slots
     else:
@@ -45,8 +51,11 @@ def open_file(path):
             "the optimizer's slots are not named as tf.keras of TensorFlow 1 "
             "names them, and left out"
         )
+    layers = []
     if "model_config" in file.attrs:
-        _read_config(json.loads(file.attrs["model_config"]), options, notes)
+        model = json.loads(file.attrs["model_config"])
+        notes += dict.fromkeys(keras_config.notes_on(model))
+        layers = _with_weights(model["config"], of_layers)
     numbers = _numbers(file, found)
     shapes = {name: array.shape for name, array in found.items()}
     dtypes = {name: array.dtype.name for name, array in found.items()}
@@ -58,19 +67,72 @@ def open_file(path):
         shapes | dict.fromkeys(numbers, ()),
         dtypes | dict.fromkeys(numbers, "float32"),
         read,
-        options,
         notes,
+        layers,
     )
 
 
-def _arrays(group, of_layers):
-    """{name of a weight: HDF5 dataset}."""
+def _of_layers(weights):
+    """{layer: {name of a weight: HDF5 dataset}}, all in their order.
+
+    A name that several layers have, within models of their own, gets the
+    layer's before it.
+    """
+    found = {
+        layer: {
+            name.removesuffix(":0"): weights[layer][name]
+            for name in _names(weights[layer], "weight_names")
+        }
+        for layer in _names(weights, "layer_names")
+    }
+    counts = collections.Counter(n for names in found.values() for n in names)
+    return {
+        layer: {
+            f"{layer}/{name}" if counts[name] > 1 else name: array
+            for name, array in by_name.items()
+        }
+        for layer, by_name in found.items()
+    }
+
+
+def _with_weights(config, of_layers):
+    """[(layer, names of its weights)] of a model's configuration."""
+    layers = config["layers"] if isinstance(config, dict) else config
+    named = {
+        layer["config"].get("name"): layer
+        for layer in layers
+        if isinstance(layer["config"], dict)
+    }
+    # An old Sequential within has no name in its configuration.
+    nameless = [la for la in layers if not isinstance(la["config"], dict)]
+    others = [name for name in of_layers if name not in named]
+    if len(nameless) == len(others):
+        named |= zip(others, nameless, strict=True)
+    return [
+        (layer, list(of_layers[name]))
+        for name, layer in named.items()
+        if name in of_layers
+    ]
+
+
+def _names(group, attribute):
+    """An attribute's list of names; a long one is in parts, numbered."""
+    parts = [name for name in group.attrs if name.startswith(attribute)]
+    parts.sort(key=lambda part: int(part.removeprefix(attribute) or 0))
+    return [
+        name.decode() if isinstance(name, bytes) else name
+        for part in parts
+        for name in group.attrs[part]
+    ]
+
+
+def _slots(group):
+    """{name: HDF5 dataset} of an optimizer's."""
     found = {}
 
     def visit(path, node):
         if hasattr(node, "shape"):
-            name = path.removesuffix(":0")
-            found[name.partition("/")[2] if of_layers else name] = node
+            found[path.removesuffix(":0")] = node
 
     if group:
         group.visititems(visit)
@@ -101,60 +163,4 @@ def _numbers(file, found):
         f"{scope}/{name}": np.float32(number)
         for name, number in numbers.items()
         if isinstance(number, (int, float))
-    }
-
-
-# --- What a whole model says of its layers ---
-
-
-def _read_config(model, options, notes):
-    config = model["config"]
-    layers = config["layers"] if isinstance(config, dict) else config
-    for layer in layers:
-        inside = layer["config"]  # of a model, perhaps of an old Sequential
-        if isinstance(inside, list) or "layers" in inside:
-            _read_config(layer, options, notes)
-        elif "name" in inside:
-            _read_layer(layer, "", options, notes)
-
-
-def _read_layer(layer, prefix, options, notes):
-    config, kind = layer["config"], layer["class_name"]
-    name = f"{prefix}{config['name']}"
-    if kind in ("Bidirectional", "TimeDistributed"):
-        inner = config["layer"]
-        ways = ("forward_", "backward_") if kind == "Bidirectional" else ("",)
-        for way in ways:
-            _read_layer(inner, f"{name}/{way}", options, [])
-        merge = config.get("merge_mode", "concat")
-        if kind == "Bidirectional" and merge != "concat":
-            notes.append(
-                f"{name} was made with merge_mode={merge!r}; here its "
-                "directions stay apart, or side by side"
-            )
-        return
-    if config.get("mask_zero"):
-        options[name] = {"mask_zero": True}
-        return
-    if config.get("go_backwards"):
-        notes.append(
-            f"{name} was made with go_backwards=True; it reads its inputs as "
-            "given, so turn them round"
-        )
-    if "cell" in config:
-        cells = [config["cell"]]
-        if "cells" in cells[0]["config"]:
-            cells = cells[0]["config"]["cells"]
-        for number, cell in enumerate(cells):
-            scope = f"{name}/cells/{number}" if len(cells) > 1 else name
-            options[scope] = _told(cell["config"])
-    else:
-        options[name] = _told(config)
-
-
-def _told(config):
-    return {
-        name: config[name]
-        for name in _OF_CELLS
-        if isinstance(config.get(name), str)
     }

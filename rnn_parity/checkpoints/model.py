@@ -114,6 +114,7 @@ def _embedding(converted, embedding):
 def _read_out(converted, read_out):
     layer = keras.layers.Dense(
         read_out.classes,
+        forms.activation(converted.activations[read_out.name]),
         use_bias=read_out.bias is not None,
         dtype=converted.checkpoint.dtypes[converted.source(read_out.kernel)],
         name=encode(read_out.name),

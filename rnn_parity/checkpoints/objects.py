@@ -27,6 +27,7 @@ GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 _SLOT = re.compile(r"^(.+)/\.OPTIMIZER_SLOT/(.+)/([^/]+)$")
 _LOCALS = ("kernel", "recurrent_kernel", "bias")
+_OF_LAYERS = {*_LOCALS, "embeddings"}
 _OF_CELL = re.compile(
     rf"^(.+)/cell((?:/cells/\d+)?/(?:{'|'.join(_LOCALS)}))$"
 )
@@ -46,7 +47,7 @@ def plain_names(stored, graph=None):
     stored = list(stored)
     paths = [name.removesuffix(_VALUE) for name in stored]
     if GRAPH in stored:
-        found = _of_objects(paths, _through_cells(graph) if graph else {})
+        found = _of_objects(paths, _through_layers(graph) if graph else {})
     else:
         found = _renamed(paths, _numbered_cells(paths) | _inner(paths))
     if len(set(found)) < len(found):  # two would be one
@@ -54,11 +55,16 @@ def plain_names(stored, graph=None):
     return dict(zip(found, stored, strict=True))
 
 
-def _through_cells(graph):
-    """{path of a variable: the path that leads through its cell}."""
+def nodes_of(graph):
+    """The objects of what is stored under `GRAPH`."""
     from tensorflow.core.protobuf import trackable_object_graph_pb2 as proto
 
-    nodes = proto.TrackableObjectGraph.FromString(graph).nodes
+    return proto.TrackableObjectGraph.FromString(graph).nodes
+
+
+def _through_layers(graph):
+    """{path of a variable: the path that leads through its layer}."""
+    nodes = nodes_of(graph)
     paths, following = {0: ""}, [0]
     for at in following:  # the shortest path to every object
         for child in nodes[at].children:
@@ -67,10 +73,10 @@ def _through_cells(graph):
                 paths[child.node_id] = f"{before}{child.local_name}"
                 following.append(child.node_id)
     found = {}
-    for at in following:
+    for at in filter(None, following):
         by_name = {c.local_name: c.node_id for c in nodes[at].children}
-        for local in _LOCALS if "recurrent_kernel" in by_name else ():
-            for value in nodes[by_name.get(local, 0)].attributes:
+        for local in by_name.keys() & _OF_LAYERS:
+            for value in nodes[by_name[local]].attributes:
                 key = value.checkpoint_key.removesuffix(_VALUE)
                 found.setdefault(key, f"{paths[at]}/{local}")
     return found

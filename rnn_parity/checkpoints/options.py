@@ -3,15 +3,16 @@
 import dataclasses
 import math
 
+from numpy_ref.tf1_cells import ACTIVATIONS
 from rnn_parity.checkpoints import recognise
 from rnn_parity.checkpoints.inventory import unknown
 from rnn_parity.errors import UserError
 
-ACTIVATIONS = ("tanh", "relu", "sigmoid", "linear")
-_CHOICES = {
-    "activation": ACTIVATIONS,
-    "recurrent_activation": ("hard_sigmoid", *ACTIVATIONS),
-}
+_OF_READ_OUTS = tuple(ACTIVATIONS)
+_CHOICES = dict.fromkeys(
+    ("activation", "recurrent_activation"),
+    tuple(name for name in ACTIVATIONS if name != "softmax"),
+)
 _LARGEST = 3.4028234e38  # of float32
 OF_CELLS = (
     "forget_bias",
@@ -57,11 +58,11 @@ class Options:
         if momentum is not None and not 0 <= momentum <= 1:
             raise UserError(f"momentum is {momentum}; it must be from 0 to 1")
 
-    def recognise(self, shapes):
-        """The inventory of these shapes, the user's answers counted in."""
+    def recognise(self, checkpoint):
+        """The inventory of a checkpoint, the user's answers counted in."""
         return recognise.recognise(
-            shapes,
-            self.cells,
+            checkpoint.shapes,
+            kinds_told(checkpoint) | self.cells,
             self.bidirectional,
             self.apart,
             self.transposed,
@@ -79,7 +80,7 @@ class Options:
                 has no such option, or its value makes no sense.
         """
         cells = [cell for stack in inventory.stacks for cell in stack.cells]
-        given = {name: self._per_cell(name, inventory) for name in OF_CELLS}
+        given = {name: self.given(name, inventory) for name in OF_CELLS}
         found = {}
         for cell in cells:
             found[cell.scope] = cell.kind.options | told_of(cell, told)
@@ -89,15 +90,11 @@ class Options:
                 check_told(name, found[cell.scope].get(name), cell.scope)
         return found
 
-    def _per_cell(self, option, inventory):
+    def given(self, option, inventory):
+        """{scope: value} of what the user gave of one of `OF_CELLS`."""
         given = getattr(self, option)
         cells = [cell for stack in inventory.stacks for cell in stack.cells]
-        able = [
-            cell
-            for cell in cells
-            if option in cell.kind.options
-            and (cell.projection or option != "proj_clip")
-        ]
+        able = able_to(option, cells)
         if given is None:
             return {}
         if not isinstance(given, dict):
@@ -107,7 +104,10 @@ class Options:
                 )
             return {c.scope: checked(option, given) for c in able}
         found = {}
+        read_outs = _names_of_read_outs(inventory)
         for where, value in given.items():
+            if option == "activation" and where in read_outs:
+                continue
             meant = cells_at(where, inventory)
             for cell in meant:
                 if cell not in able:
@@ -116,6 +116,35 @@ class Options:
                         f"{option}"
                     )
                 found[cell.scope] = checked(option, value)
+        return found
+
+    def of_read_outs(self, inventory, told):
+        """{read-out's name: its activation}, none being "linear".
+
+        Args:
+            told: what the file says, {scope: {option: value}}.
+
+        Raises:
+            UserError: one that we do not have.
+        """
+        given = self.activation if isinstance(self.activation, dict) else {}
+        found = {}
+        for one in inventory.read_outs:
+            scope = one.kernel.rpartition("/")[0]
+            named = [n for n in (one.name, one.kernel) if n in given]
+            if named:
+                value = given[named[0]]
+                if value not in _OF_READ_OUTS:
+                    raise UserError(
+                        unknown("activation", str(value), list(_OF_READ_OUTS))
+                    )
+            else:
+                value = told.get(scope, {}).get("activation", "linear")
+                if value not in _OF_READ_OUTS:
+                    raise UserError(
+                        _not_converted("activation", value, scope)
+                    )
+            found[one.name] = value
         return found
 
     def residuals(self, inventory):
@@ -165,6 +194,16 @@ class Options:
         return given
 
 
+def able_to(option, cells):
+    """Those of the cells that have an option of `OF_CELLS`."""
+    return [
+        cell
+        for cell in cells
+        if option in cell.kind.options
+        and (cell.projection or option != "proj_clip")
+    ]
+
+
 def told_of(cell, told):
     """{option: value} of a cell that the file tells."""
     return {
@@ -174,14 +213,34 @@ def told_of(cell, told):
     }
 
 
+def kinds_told(checkpoint):
+    """{scope: kind} of a GRU that has no bias to tell which it is."""
+    kinds = {True: "tf.keras.GRUResetAfter", False: "tf.keras.GRU"}
+    return {
+        scope: kinds[told["reset_after"]]
+        for scope, told in checkpoint.told.items()
+        if told.get("reset_after") in kinds
+        and f"{scope}/bias" not in checkpoint.shapes
+        and f"{scope}/recurrent_kernel" in checkpoint.shapes
+    }
+
+
 def check_told(option, value, scope):
     """Refuses what a file says and we do not have."""
     if option in _CHOICES and value not in (None, *_CHOICES[option]):
-        flag = option.replace("_", "-")
-        raise UserError(
-            f"the file says {option}={value} of {scope}, which is not "
-            f"converted; what to take in its place is --{flag} {scope}=NAME"
-        )
+        raise UserError(_not_converted(option, value, scope))
+
+
+def _not_converted(option, value, scope):
+    flag = option.replace("_", "-")
+    return (
+        f"the file says {option}={value} of {scope}, which is not "
+        f"converted; what to take in its place is --{flag} {scope}=NAME"
+    )
+
+
+def _names_of_read_outs(inventory):
+    return {n for one in inventory.read_outs for n in (one.name, one.kernel)}
 
 
 def cells_at(where, inventory):

@@ -12,7 +12,7 @@ import tempfile
 
 import numpy as np
 
-from rnn_parity.checkpoints import hdf5, objects
+from rnn_parity.checkpoints import hdf5, keras_config, objects
 from rnn_parity.errors import UserError
 
 _SHARD = re.compile(r"(.+)\.data-\d{5}-of-(\d{5})$")
@@ -30,12 +30,12 @@ class Checkpoint:
         dtypes: {name: NumPy dtype's name}.
         stored: {name: what it is in the file}.
         notes: lines about how it was found, for the user.
-        told: {scope: {option: value}} that it says of its cells.
+        told: {scope: {option: value}} that it says of its layers.
     """
 
-    def __init__(self, path, shapes, dtypes, read, notes=(), told=()):
+    def __init__(self, path, shapes, dtypes, read, notes=()):
         self.path = path
-        self.told = dict(told)
+        self.told = {}
         graph = None
         if objects.GRAPH in shapes:
             with _damage_told(path, objects.GRAPH):
@@ -146,7 +146,15 @@ def _open_saved_model(folder):
             "checkpoint it was made from"
         )
     note = f"reading the variables of the SavedModel {folder}"
-    return _open_prefix(str(prefix), [note])
+    opened = _open_prefix(str(prefix), [note])
+    try:
+        layers, notes = keras_config.in_saved_model(folder, opened)
+        opened.told = keras_config.options_of(layers)
+    except Exception as error:  # the variables do without
+        reason = str(error).split("\n", maxsplit=1)[0][:120]
+        notes = [f"what {folder} says of its layers is damaged ({reason})"]
+    opened.notes += notes
+    return opened
 
 
 def _prefixes_in(folder):
@@ -343,8 +351,14 @@ def _open_hdf5(path):
     if not path.is_file():
         raise UserError(f"there is no file {path}")
     with _damage_told(path):
-        shapes, dtypes, read, told, notes = hdf5.open_file(path)
-    return Checkpoint(str(path), shapes, dtypes, read, notes, told)
+        shapes, dtypes, read, notes, layers = hdf5.open_file(path)
+    opened = Checkpoint(str(path), shapes, dtypes, read, notes)
+    plain = {stored: name for name, stored in opened.stored.items()}
+    for layer, names in layers:
+        of_layer = {plain[name]: shapes[name] for name in names}
+        found = keras_config.in_order(layer, of_layer)
+        opened.told |= keras_config.options_of(found)
+    return opened
 
 
 @contextlib.contextmanager

@@ -614,6 +614,14 @@ class _Recognition:
             if way:
                 name, which, inner = way.groups()
                 ways.setdefault((name, inner), {})[which] = layer
+        # Directions made apart have names of their own.
+        for name in {name for name, _ in ways}:
+            halves = [
+                key for key in ways if key[0] == name and len(ways[key]) == 1
+            ]
+            if len(halves) == 2:
+                joined = ways.pop(halves[0]) | ways.pop(halves[1])
+                ways[name, ""] = joined
         stacks = []
         for (name, _), layers in ways.items():
             if len(layers) == 2:

@@ -11,6 +11,7 @@ import warnings
 
 import numpy as np
 
+from numpy_ref.tf1_cells import ACTIVATIONS
 from rnn_parity import ladder
 from rnn_parity.checkpoints import forms, running
 from rnn_parity.errors import UserError
@@ -271,13 +272,16 @@ def _read_out(converted, read_out, random, fill):
     kernel, *bias = arrays
     shape = (_ROWS, _STEPS, read_out.inputs)
     inputs = _draw(random, shape, kernel.dtype)
+    name = converted.activations[read_out.name]
     both = []
     for x in (inputs, _shaken(inputs, random)):
         logits = np.matmul(x, kernel)
-        both.append(logits + bias[0] if bias else logits)
+        logits = logits + bias[0] if bias else logits
+        both.append(ACTIVATIONS[name](logits))
+    plain = name == "linear"
     return _agreement(
         read_out.name,
-        f"Dense({read_out.classes})",
+        f"Dense({read_out.classes}{'' if plain else f', {name!r}'})",
         [np.asarray(layer(inputs))],
         both[:1],
         both[1:],

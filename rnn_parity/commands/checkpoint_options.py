@@ -135,7 +135,8 @@ _CONVERTING = (
         multiple=True,
         callback=_per_cell(str),
         metavar="[SCOPE=]NAME",
-        help="tanh by default; relu, sigmoid or linear.",
+        help="tanh by default; relu, sigmoid, linear, elu and so on. Of a "
+        "read-out, by its name, none by default.",
     ),
     click.option(
         "--recurrent-activation",

@@ -35,7 +35,7 @@ def inspect(checkpoint, json_path, **answers):
     if json_path not in (None, "-"):
         files.must_be_writable(json_path)
     opened = reader.open_checkpoint(checkpoint)
-    inventory = Options(**answers).recognise(opened.shapes)
+    inventory = Options(**answers).recognise(opened)
     if json_path:
         _write_json(opened, inventory, json_path)
     if json_path != "-":

@@ -1,0 +1,280 @@
+"""What a model of tf.keras says of how its layers were made.
+
+`get_config` of every layer, as JSON beside the weights: of the whole model
+in an HDF5 file, and in `assets/saved_model.json` where
+`tf.keras.experimental.export_saved_model` wrote it; of each object in a
+SavedModel, `saved_model.pb` or, since TensorFlow 2.5, `keras_metadata.pb`.
+
+A *layer* here is {"class_name", "config"}, a cell of an `RNN` one as well.
+Source: `tensorflow/python/keras/saving` of TensorFlow 1.15.
+"""
+
+import json
+import re
+
+from rnn_parity.checkpoints import objects
+
+# What only layers of a role have in their configuration, and among their
+# weights.
+_ROLES = {
+    "cell": ("recurrent_initializer", "recurrent_kernel"),
+    "embedding": ("embeddings_initializer", "embeddings"),
+}
+_OPTIONS = {
+    "cell": ("activation", "recurrent_activation", "reset_after"),
+    "embedding": ("mask_zero",),
+    "dense": ("activation",),
+}
+
+
+def options_of(layers):
+    """{scope: {option: value}} of {scope: layer}."""
+    found = {scope: _told(layer) for scope, layer in layers.items()}
+    return {scope: told for scope, told in found.items() if told}
+
+
+def _told(layer):
+    config = layer["config"]
+    return {
+        option: _function(config[option])
+        if "activation" in option
+        else config[option]
+        for option in _OPTIONS.get(_role(layer), ())
+        if option in config
+    }
+
+
+def _role(layer):
+    for role, (argument, _) in _ROLES.items():
+        if argument in layer["config"]:
+            return role
+    return "dense" if layer["class_name"] == "Dense" else None
+
+
+def _function(value):
+    """Its name; Keras takes None for linear."""
+    if value is None or isinstance(value, str):
+        return value or "linear"
+    if isinstance(value, dict):
+        inside = value.get("config")
+        return inside if isinstance(inside, str) else value.get("class_name")
+    return "a lambda"
+
+
+# --- Layers within layers ---
+
+
+def _parts(layer):
+    """The layers, or cells, that a layer is made of, in their order."""
+    config = layer["config"]
+    if isinstance(config, list):  # of an old Sequential
+        return config
+    if layer["class_name"] == "Bidirectional":
+        forward = config["layer"]
+        return [forward, config.get("backward_layer") or forward]
+    for one in ("layer", "cell"):
+        if isinstance(config.get(one), dict):
+            return [config[one]]
+    return config.get("layers") or config.get("cells") or []
+
+
+def _leaves(layer, trained=True):
+    """[(layer, whether it is trained)] of those that hold weights."""
+    parts = _parts(layer)
+    if isinstance(layer["config"], dict):
+        trained = trained and layer["config"].get("trainable", True)
+    if not parts:
+        return [(layer, trained)]
+    return [leaf for part in parts for leaf in _leaves(part, trained)]
+
+
+def in_order(layer, shapes):
+    """{scope: layer} of a layer and all within, by the order of weights.
+
+    Args:
+        shapes: {name: shape} of its weights, as `layer.weights` has them:
+            those that are trained first.
+    """
+    leaves = sorted(_leaves(layer), key=lambda leaf: not leaf[1])
+    scopes = {
+        role: [
+            name.rpartition("/")[0]
+            for name in shapes
+            if name.rpartition("/")[2] == local
+        ]
+        for role, (_, local) in _ROLES.items()
+    }
+    scopes["dense"] = [
+        scope
+        for name, shape in shapes.items()
+        if len(shape) == 2
+        and name.endswith("/kernel")
+        and (scope := name.rpartition("/")[0]) not in scopes["cell"]
+    ]
+    found = {}
+    for role, of_role in scopes.items():
+        layers = [one for one, _ in leaves if _role(one) == role]
+        if len(layers) == len(of_role):
+            found |= zip(of_role, layers, strict=True)
+    return found
+
+
+# --- Layers as objects ---
+
+
+def in_saved_model(folder, checkpoint):
+    """({scope: layer}, notes) of a SavedModel's folder.
+
+    Args:
+        checkpoint: the `reader.Checkpoint` of its variables.
+    """
+    whole = folder / "assets" / "saved_model.json"
+    if whole.is_file() and objects.GRAPH in checkpoint.shapes:
+        model = json.loads(whole.read_text("utf-8"))
+        nodes = objects.nodes_of(checkpoint.read(objects.GRAPH).item())
+        layers = dict(_by_structure(nodes, 0, model))
+        notes = list(notes_on(model))
+    elif (folder / "saved_model.pb").is_file():
+        nodes, layers = _by_object(folder)
+        outer = layers.keys() - _said_already(nodes, layers)
+        notes = [
+            line for at in sorted(outer) for line in _notes_on_one(layers[at])
+        ]
+    else:
+        return {}, []
+    found = {}
+    for scope in {name.rpartition("/")[0] for name in checkpoint.shapes}:
+        outer, cells, number = scope.rpartition("/cells/")
+        inside = f"{outer}/cell/cells/{number}" if cells else f"{scope}/cell"
+        for path in (inside, scope):
+            layer = layers.get(_follow(nodes, path))
+            if layer and _role(layer):
+                found[scope] = layer
+    return found, list(dict.fromkeys(notes))
+
+
+def _by_object(folder):
+    """(objects, {number of one: layer})."""
+    from tensorflow.core.protobuf import saved_model_pb2 as proto
+
+    model = proto.SavedModel.FromString(
+        (folder / "saved_model.pb").read_bytes()
+    )
+    graphs = [graph.object_graph_def.nodes for graph in model.meta_graphs]
+    nodes = next(filter(None, graphs), [])  # none where no objects were
+    texts = {
+        at: node.user_object.metadata
+        for at, node in enumerate(nodes)
+        if node.user_object.identifier.startswith("_tf_keras")
+    }
+    beside = folder / "keras_metadata.pb"
+    if beside.is_file():
+        from tf_keras.protobuf import saved_metadata_pb2
+
+        metadata = saved_metadata_pb2.SavedMetadata.FromString(
+            beside.read_bytes()
+        )
+        texts |= {node.node_id: node.metadata for node in metadata.nodes}
+    told = {at: json.loads(text) for at, text in texts.items() if text}
+    return nodes, {
+        at: layer
+        for at, layer in told.items()
+        if isinstance(layer.get("config"), dict) and "class_name" in layer
+    }
+
+
+def _said_already(nodes, layers):
+    """The numbers of those of whom the layer round them has said it all."""
+    return {
+        child.node_id
+        for at, layer in layers.items()
+        for child in nodes[at].children
+        if (_role(layer) == "cell" and child.local_name == "cell")
+        or child.local_name in ("forward_layer", "backward_layer")
+    }
+
+
+def _by_structure(nodes, at, layer):
+    """Yields (number of an object, layer), from the outside in."""
+    yield at, layer
+    children = {c.local_name: c.node_id for c in nodes[at].children}
+    parts = _parts(layer)
+    if layer["class_name"] == "Bidirectional":
+        names = ["forward_layer", "backward_layer"]
+    elif len(parts) == 1 and not children.keys() & {"layer-0", "cells"}:
+        names = [next((n for n in ("layer", "cell") if n in children), "")]
+    elif "cells" in children:
+        at = children["cells"]
+        children = {c.local_name: c.node_id for c in nodes[at].children}
+        names = [str(number) for number in range(len(parts))]
+    else:
+        names = [name for name in children if re.match(r"layer-\d+$", name)]
+        names.sort(key=lambda name: int(name.removeprefix("layer-")))
+        # A Sequential may leave its InputLayer out, of one or the other.
+        count = min(len(names), len(parts))
+        names = names[len(names) - count :]
+        parts = parts[len(parts) - count :]
+    for name, part in zip(names, parts, strict=False):
+        if name in children:
+            yield from _by_structure(nodes, children[name], part)
+
+
+def _follow(nodes, path):
+    """The number of the object that a path leads to, or None."""
+    if not nodes:
+        return None
+    at = 0
+    for name in path.split("/"):
+        children = {c.local_name: c.node_id for c in nodes[at].children}
+        at = children.get(name)
+        if at is None:
+            return None
+    return at
+
+
+# --- What is not in the arrays, and no option ---
+
+
+def notes_on(layer):
+    """Yields lines about a layer and all within."""
+    yield from _notes_on_one(layer)
+    if layer["class_name"] == "Bidirectional":
+        return  # one of its directions does go backwards
+    for part in _parts(layer):
+        yield from notes_on(part)
+
+
+def _notes_on_one(layer):
+    config = layer["config"]
+    if not isinstance(config, dict):
+        return
+    name, kind = config.get("name"), layer["class_name"]
+    merge = config.get("merge_mode", "concat")
+    if kind == "Bidirectional" and merge != "concat":
+        yield (
+            f"{name} was made with merge_mode={merge!r}; here its "
+            "directions stay apart, or side by side"
+        )
+    if config.get("go_backwards"):
+        yield (
+            f"{name} was made with go_backwards=True; it reads its inputs as "
+            "given, so turn them round"
+        )
+    if config.get("time_major"):
+        yield (
+            f"{name} was made with time_major=True; here inputs are [batch, "
+            "time, size]"
+        )
+    if kind == "Masking":
+        yield (
+            f"{name} left steps out whose inputs are all "
+            f"{config.get('mask_value', 0.0)}; here a mask is yours to give, "
+            "or sequence_length"
+        )
+    drops = [
+        f"{option}={config[option]}"
+        for option in ("dropout", "recurrent_dropout")
+        if config.get(option)
+    ]
+    if drops and _role(layer) == "cell":
+        yield f"{name} was made with {', '.join(drops)}; here it has none"
