@@ -6,6 +6,7 @@ import re
 import resource
 import shutil
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -326,6 +327,86 @@ def test_a_saved_model_is_read(call_cli, tmp_path):
     assert done.returncode == 0
     assert f"the SavedModel {tmp_path / 'one'}" in done.stdout
     assert "LSTMCell" in done.stdout
+
+
+def test_no_output_takes_the_place_of_what_is_read(call_cli, tmp_path):
+    path = tmp_path / "weights.npz"
+    arrays = {"rnn/lstm_cell/kernel": np.ones((8, 20), "f")}
+    np.savez(path, **arrays, **{"rnn/lstm_cell/bias": np.ones(20, "f")})
+    before = path.read_bytes()
+    done = call_cli("inspect", path, "--json", path)
+    assert done.returncode == 2
+    assert "is there already and no JSON" in one_line(done.stderr)
+    done = call_cli("convert", path, "--out", path, "--force")
+    assert done.returncode == 2
+    assert "is what is converted; name another" in one_line(done.stderr)
+    assert path.read_bytes() == before
+    for _ in range(2):  # JSON that is there is replaced
+        done = call_cli("inspect", path, "--json", tmp_path / "found.json")
+        assert done.returncode == 0, done.stderr
+
+
+def test_a_zip_that_is_no_npz_is_named(call_cli, tmp_path):
+    with zipfile.ZipFile(tmp_path / "weights.npz", "w") as archive:
+        archive.writestr("notes.txt", "nothing")
+    done = call_cli("inspect", tmp_path / "weights.npz")
+    assert done.returncode == 2
+    assert "it holds notes.txt" in one_line(done.stderr)
+
+
+def test_a_folder_round_a_checkpoint_is_no_dead_end(call_cli, tmp_path):
+    """What an Estimator exports, and half a checkpoint."""
+    inside = tmp_path / "export" / "1795696253"
+    (inside / "variables").mkdir(parents=True)
+    (inside / "saved_model.pb").touch()
+    done = call_cli("inspect", inside.parent)
+    assert done.returncode == 2
+    assert f"such as {inside}" in one_line(done.stderr)
+    done = call_cli("inspect", inside / "saved_model.pb")
+    assert done.returncode == 2
+    assert f"is a SavedModel's; give {inside}" in one_line(done.stderr)
+    (tmp_path / "model.ckpt-3.data-00000-of-00001").touch()
+    done = call_cli("inspect", tmp_path)
+    assert done.returncode == 2
+    assert "model.ckpt-3.index is missing" in one_line(done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("--cell", "a=GRUCell", "--cell", "a=dense"),
+            "a is given as GRUCell",
+        ),
+        (
+            ("--forget-bias", "rnn=1", "--forget-bias", "rnn=0.5"),
+            "--forget-bias rnn is given as 1.0 and as 0.5",
+        ),
+        (("--layers", "1.5"), "--layers 1.5 is not a whole number"),
+        (
+            ("--embedding", "t=none", "--embedding", "t=rnn"),
+            "--embedding t is given as none and as rnn",
+        ),
+        (("--embedding", "t=rnn"), "there is no embedding 't'"),
+        (("--bidirectional", "rnn,rnn"), "rnn is named twice"),
+        (("--transposed", "rnn"), "no read-out 'rnn'; there are: Variable"),
+        (("--residual", "all"), "no cell can be residual"),
+    ],
+)
+def test_options_that_make_no_sense_are_one_line(
+    call_cli, tmp_path, arguments, message
+):
+    out = tmp_path / "model.keras"
+    done = call_cli(
+        "convert",
+        FOLDER / "era_lstm_static_tf1.15.5",
+        *arguments,
+        "--out",
+        out,
+    )
+    assert done.returncode == 2
+    assert message in one_line(done.stderr)
+    assert not out.exists()
 
 
 def test_a_keras_file_is_named(call_cli, tmp_path):

@@ -18,6 +18,7 @@ from test_recognise import gru
 import recorded
 import rnn_parity
 from numpy_ref import tf1_cells, tf1_rnn
+from recorded import record_all
 from rnn_parity import UserError, ladder, tolerances
 from rnn_parity.checkpoints import (
     forms,
@@ -54,7 +55,9 @@ def arrays_of(name):
 
 def options_of(name):
     """What a checkpoint does not tell, as the recorder declared it."""
-    options = {"layers": 2} if name == "shared_cell" else {}
+    options = dict(record_all.TOLD.get(name, {}))
+    if name == "shared_cell":
+        options["layers"] = 2
     for run in truth_of(name)["runs"].values():
         for cell in run["cells"]:
             for option, value in cell["options"].items():
@@ -703,7 +706,71 @@ def test_a_wrong_read_out_is_refused(monkeypatch):
         rnn_parity.convert_checkpoint(FOLDER / "stacked_lstm")
 
 
+@pytest.mark.parametrize("kind", sorted(STORED))
+def test_any_cell_is_exported(kind, tmp_path):
+    random = np.random.default_rng(4)
+    projected = kind in PROJECTED
+    shapes = shapes_of(kind, 3, 5, 4 if projected else 5, projected)
+    of_kind, scope = kinds.BY_NAME[kind], f"rnn/{STORED[kind]}"
+    stored = {
+        f"{scope}/{of_kind.arguments[argument][0]}": random.standard_normal(
+            shape
+        ).astype("float32")
+        for argument, shape in shapes.items()
+    }
+    np.savez(tmp_path / "weights.npz", **stored)
+    found = rnn_parity.convert_checkpoint(tmp_path / "weights.npz")
+    found.save(tmp_path / "model.keras")
+    export_checkpoint(tmp_path / "model.keras", tmp_path / "back")
+    back = reader.open_checkpoint(tmp_path / "back")
+    for name, array in stored.items():
+        np.testing.assert_array_equal(back.read(name), array, name)
+    if of_kind.keras is None:
+        return
+    found.save(tmp_path / "model.npz")
+    with pytest.raises(UserError, match="is converted already"):
+        rnn_parity.convert_checkpoint(tmp_path / "model.npz")
+
+
 # --- Optimizers continue as TensorFlow 1 would ---
+
+
+def slots_of_adam(steps, prefix="", first=0):
+    """Of an LSTM: two slots of each variable, and the powers after `steps`.
+
+    Args:
+        prefix: of the powers' names.
+        first: the number of the first slot.
+    """
+    scope, random = "rnn/lstm_cell", np.random.default_rng(steps)
+    found = {f"{scope}/kernel": (8, 20), f"{scope}/bias": (20,)}
+    found = {k: random.random(v).astype("float32") for k, v in found.items()}
+    slots = {
+        f"{name}/Adam{f'_{number}' * (number > 0)}": array
+        for name, array in found.items()
+        for number in (first, first + 1)
+    }
+    powers = {
+        f"{prefix}beta{n}_power": np.float32(beta ** (steps + 1))
+        for n, beta in ((1, 0.9), (2, 0.999))
+    }
+    return found | slots | powers
+
+
+def test_the_steps_of_several_adams_are_not_mixed_up(tmp_path):
+    def line(*parts):
+        arrays = {name: a for part in parts for name, a in part.items()}
+        np.savez(tmp_path / "weights.npz", **arrays)
+        found = rnn_parity.convert_checkpoint(tmp_path / "weights.npz")
+        return found.report.optimizer
+
+    assert "after 7 steps" in line(slots_of_adam(7))
+    assert "after 7 steps" in line(slots_of_adam(7), slots_of_adam(7, "a/"))
+    assert "epsilon 1e-08" in line(slots_of_adam(7))
+    differ = line(slots_of_adam(7), slots_of_adam(9, "other/"))
+    assert "of 2 such optimizers, with different numbers of steps" in differ
+    twice = line(slots_of_adam(7), slots_of_adam(7, first=2))
+    assert "has those of several such optimizers" in twice
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 import tf1_cases
 
 import recorded
+from recorded import record_all
 from rnn_parity.checkpoints import reader
 from rnn_parity.checkpoints.recognise import recognise
 from rnn_parity.errors import UserError
@@ -59,7 +60,10 @@ def found_cells(inventory):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_cell_is_found_as_declared(name):
     truth = truth_of(name)
-    inventory = recognise(reader.open_checkpoint(path_of(name)).shapes)
+    told = record_all.TOLD.get(name, {})
+    shapes = reader.open_checkpoint(path_of(name)).shapes
+    inventory = recognise(shapes, **told)
+    assert bool(recognise(shapes).questions) == bool(told)
     assert found_cells(inventory) == declared_cells(truth)
     assert not inventory.questions
     assert {
@@ -241,9 +245,15 @@ def test_directions_that_only_the_order_tells_are_listed_or_told():
     (stack,) = recognise(shapes, bidirectional=[("rnn", "rnn_1")]).stacks
     assert stack.form == "two ways"
     shapes["dense/kernel"], shapes["dense/bias"] = (10, 3), (3,)
-    (stack,) = recognise(shapes).stacks
-    assert stack.form == "two ways"
-    assert len(recognise(shapes, apart=["rnn"]).stacks) == 2
+    (question,) = recognise(shapes).questions
+    assert "dense/kernel reads 10 = 5 + 5" in question.text
+    assert "--bidirectional rnn,rnn_1 or --apart rnn" in question.text
+    told = recognise(shapes, bidirectional=[("rnn", "rnn_1")])
+    assert not told.questions
+    assert [one.stack for one in told.read_outs] == ["rnn+rnn_1"]
+    told = recognise(shapes, apart=["rnn"])
+    assert len(told.stacks) == 2
+    assert not told.questions
 
 
 def test_layers_that_do_not_fit_are_converted_apart():
@@ -308,6 +318,10 @@ def test_averages_without_weights_are_read_in_their_place():
         ({"bidirectional": [("rnn", "rn")]}, "did you mean rnn"),
         ({"apart": ["rn"]}, "did you mean rnn"),
         ({"transposed": ["x"]}, "no read-out 'x'"),
+        ({"transposed": ["rnn/lstm_cell"]}, "no read-out"),
+        ({"embeddings": {"x": "rnn"}}, "no embedding 'x'; there is none"),
+        ({"bidirectional": [("rnn", "rnn")]}, "rnn is named twice"),
+        ({"bidirectional": [("rnn", "rnn")], "apart": ["rnn"]}, "twice"),
     ],
 )
 def test_an_answer_that_does_not_fit_is_one_line(options, message):
@@ -496,8 +510,7 @@ def test_numbers_tell_directions_like_an_ending_does():
     shapes = two("net/rnn_1", "net/rnn_2")
     notes = recognise(shapes).notes
     assert any("--bidirectional net/rnn_1,net/rnn_2" in n for n in notes)
-    (stack,) = recognise(shapes | dense("out", 10, 2)).stacks
-    assert stack.form == "two ways"
+    assert recognise(shapes | dense("out", 10, 2)).questions
     shapes |= {f"net/rnn_3/{k}": v for k, v in plain().items()}
     assert not recognise(shapes).notes  # three are no pair
 
@@ -529,3 +542,130 @@ def test_layer_norm_of_0_12_has_its_kernel_in_a_scope():
     }
     (stack,) = recognise(shapes).stacks
     assert stack.forward[0].kind.name == "LayerNormBasicLSTMCell"
+
+
+# --- What only looks like a cell ---
+
+
+@pytest.mark.parametrize(
+    ("head", "inside"),
+    [
+        ("rnn/output_layer", "rnn/rnn/lstm_cell"),
+        ("RNN/predictions", "RNN/rnn/lstm_cell"),
+        ("bidirectional_rnn/tags", "bidirectional_rnn/birnn/fw/lstm_cell"),
+        ("rnn/label", "rnn/multi_rnn_cell/cell_0/lstm_cell"),
+    ],
+)
+def test_a_scope_called_like_a_loop_makes_no_cell_of_a_dense_layer(
+    head, inside
+):
+    shapes = cell(inside, 3, 8) | dense(head, 8, 5)
+    if "fw" in inside:
+        shapes |= cell(inside.replace("fw", "bw"), 3, 8)
+        shapes |= dense(head, 16, 5)
+    inventory = recognise(shapes)
+    assert not inventory.questions
+    assert [one.name for one in inventory.read_outs] == [head]
+    assert len(inventory.stacks) == 1
+    told = recognise(shapes, kind={head: "BasicRNNCell"})
+    assert len(told.stacks) == 2
+
+
+def test_a_scope_with_a_cell_in_it_is_none():
+    shapes = cell("lstm/rnn/lstm_cell", 3, 6)
+    shapes |= {"lstm/weights": (12, 8), "lstm/biases": (8,)}
+    inventory = recognise(shapes)
+    assert [stack.name for stack in inventory.stacks] == ["lstm/rnn"]
+    assert "lstm/weights" in inventory.others
+
+
+@pytest.mark.parametrize(
+    ("scope", "kernel", "besides", "kind"),
+    [
+        (
+            "rnn/coupled_input_forget_gate_lstm_cell",
+            {"W_0": (7, 12), "B": (12,)},
+            {f"{gate}/gamma": (4,) for gate in ("forget", "output")},
+            "CoupledInputForgetGateLSTMCell",
+        ),
+        (
+            "rnn/mine",
+            {"kernel": (7, 16), "bias": (16,)},
+            {f"ln_{gate}/beta": (4,) for gate in "ij"},
+            "BasicLSTMCell",
+        ),
+        (
+            "rnn/lstm_cell",
+            {"kernel": (7, 16), "bias": (16,)},
+            {f"batch_norm/moving_{of}": (16,) for of in ("mean", "variance")},
+            "BasicLSTMCell",
+        ),
+    ],
+)
+def test_vectors_that_a_cell_has_no_place_for_are_a_question(
+    scope, kernel, besides, kind
+):
+    shapes = {f"{scope}/{k}": v for k, v in (kernel | besides).items()}
+    inventory = recognise(shapes)
+    (question,) = inventory.questions
+    first = f"{scope}/{next(iter(besides))}"
+    assert f"holds {first} and 1 more" in question.text
+    assert f"--cell {scope}=other" in question.text
+    assert not inventory.stacks
+    told = recognise(shapes, kind={scope: kind})
+    assert [c.kind.name for s in told.stacks for c in s.cells] == [kind]
+    assert not recognise(shapes, kind={scope: "other"}).questions
+    plain = {f"{scope}/{k}": v for k, v in kernel.items()}
+    assert not recognise(plain).questions
+
+
+def test_a_read_out_that_may_feed_the_stack_is_said():
+    shapes = cell("rnn/lstm_cell", 4, 6) | dense("dense", 6, 4)
+    notes = recognise(shapes).notes
+    assert any("may feed it instead (--cell dense=other" in n for n in notes)
+    inventory = recognise(shapes, kind={"dense": "other"})
+    assert not inventory.read_outs
+    shapes = cell("rnn/lstm_cell", 5, 6) | dense("dense", 6, 4)
+    assert not any("feed" in note for note in recognise(shapes).notes)
+
+
+def test_one_that_cannot_be_transposed_is_not():
+    shapes = cell("rnn/lstm_cell", 4, 6) | dense("dense", 6, 3)
+    with pytest.raises(UserError, match="only 6 come out of a stack"):
+        recognise(shapes, transposed=["dense"])
+
+
+def test_directions_of_different_depth_stay_apart():
+    shapes = cell("bidirectional_rnn/bw/lstm_cell", 3, 6)
+    stack = "bidirectional_rnn/fw/multi_rnn_cell/cell_{}/lstm_cell"
+    shapes |= cell(stack.format(0), 3, 4) | cell(stack.format(1), 4, 5)
+    inventory = recognise(shapes)
+    assert [len(one.cells) for one in inventory.stacks] == [1, 2]
+    assert inventory.notes == [
+        "bidirectional_rnn has two directions that are built differently; "
+        "each is a stack of its own, and reads its inputs as given"
+    ]
+    names = tuple(stack.name for stack in inventory.stacks)
+    with pytest.raises(UserError, match="have 1 and 2 layers"):
+        recognise(shapes, bidirectional=[names])
+
+
+def test_slots_of_a_canned_estimator_are_slots():
+    shapes = named("lstm_cell")
+    slots = {f"{name}/t_0/Adagrad": shape for name, shape in shapes.items()}
+    inventory = recognise(shapes | slots)
+    assert set(inventory.slots["Adagrad"]["accumulator"]) == set(shapes)
+    assert not inventory.others
+
+
+def test_the_two_directions_of_tf_keras_may_have_names_of_their_own():
+    shapes = {}
+    for name in ("forward_one", "backward_other"):
+        shapes |= {
+            f"both/{name}/kernel": (3, 16),
+            f"both/{name}/recurrent_kernel": (4, 16),
+            f"both/{name}/bias": (16,),
+        }
+    (stack,) = recognise(shapes).stacks
+    assert stack.form == "two ways"
+    assert stack.forward[0].scope == "both/forward_one"

@@ -133,6 +133,14 @@ def restore_exported(inside, release, checkpoints):
         )
 
 
+# What only the order of names would tell of a checkpoint.
+TOLD = {
+    "fused_directions": {
+        "bidirectional": [("lstm_fused_cell", "lstm_fused_cell_1")]
+    }
+}
+
+
 def export_again(checkpoint, folder):
     """Converts `checkpoint` and exports it to `folder`/model.ckpt.
 
@@ -143,7 +151,9 @@ def export_again(checkpoint, folder):
 
     folder.mkdir()
     converted = rnn_parity.convert_checkpoint(
-        checkpoint / "model.ckpt", learning_rate=0.01
+        checkpoint / "model.ckpt",
+        learning_rate=0.01,
+        **TOLD.get(checkpoint.name, {}),
     )
     converted.save(folder / "model.keras")
     export_checkpoint(folder / "model.keras", folder / "model.ckpt")

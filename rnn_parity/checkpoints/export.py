@@ -268,19 +268,24 @@ def _unfolded(bias, original, cell, options, variables):
         kept = original.reshape(2, -1)
         same = kept.sum(0) == np.asarray(variables["bias"])
         return np.where(same, kept, bias.reshape(2, -1)).reshape(-1)
+    diagonal = cell.kind.name in forms.DIAGONAL
+
+    def no_kernel(rows=0):
+        return np.zeros((rows, original.size), bias.dtype)
+
+    kernels = {"kernel": no_kernel()}
+    if diagonal:
+        kernels = {"kernel_w": no_kernel(), "kernel_u": no_kernel(1)}
     folded = forms.to_keras(
-        cell,
-        options,
-        {"kernel": np.zeros((0, original.size), bias.dtype)}
-        | {"bias": original.reshape(-1)},
+        cell, options, kernels | {"bias": original.reshape(-1)}
     )["bias"]()
     same = folded == np.asarray(variables["bias"])
     of_tf1 = forms.from_keras(
         cell,
         options,
         {
-            "kernel": np.zeros((0, same.size)),
-            "recurrent_kernel": np.zeros((0, same.size)),
+            "kernel": no_kernel(),
+            "recurrent_kernel": no_kernel(cell.sizes.units * diagonal),
             "bias": same.astype(float),
         },
         forget_bias=0.0,

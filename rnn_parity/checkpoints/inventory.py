@@ -212,5 +212,6 @@ def unknown(what, name, names):
     shown = ", ".join(names[:_SHOWN])
     if len(names) > _SHOWN:
         shown += f" and {len(names) - _SHOWN} more"
-    hint = f"did you mean {near[0]}?" if near else f"there are: {shown}"
+    hint = f"there are: {shown}" if names else "there is none"
+    hint = f"did you mean {near[0]}?" if near else hint
     return f"there is no {what} {name!r}; {hint}"

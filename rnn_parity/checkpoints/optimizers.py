@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from rnn_parity.checkpoints import forms
-from rnn_parity.checkpoints.recognise import KERAS_ADAM
+from rnn_parity.checkpoints.recognise import KERAS_ADAM, OPTIMIZERS
 from rnn_parity.errors import UserError
 
 
@@ -44,7 +44,7 @@ MATCHES = {
         "Adam",
         {"epsilon": 1e-8},
         {"m": "_momentums", "v": "_velocities"},
-        "betas are taken to be 0.9 and 0.999",
+        "betas are taken to be 0.9 and 0.999, epsilon 1e-08",
     ),
     KERAS_ADAM: Match(
         "Adam",
@@ -55,6 +55,7 @@ MATCHES = {
         "SGD",
         {"momentum": 0.9},
         {"momentum": "momentums"},
+        "it is taken not to be Nesterov's",
     ),
     "RMSProp": Match(
         "RMSprop",
@@ -64,7 +65,7 @@ MATCHES = {
             "momentum": "_momentums",
             "mean_gradient": "_average_gradients",
         },
-        "decay is taken to be 0.9",
+        "decay is taken to be 0.9, epsilon 1e-10",
     ),
     "Adadelta": Match(
         "Adadelta",
@@ -73,7 +74,7 @@ MATCHES = {
             "accum": "_accumulated_grads",
             "accum_update": "_accumulated_delta_vars",
         },
-        "rho is taken to be 0.95",
+        "rho is taken to be 0.95, epsilon 1e-08",
     ),
 }
 
@@ -124,11 +125,23 @@ def restore(converted):
             "its Adam's go along"
         )
     if len(found) > 1:
-        return f"slots of several optimizers ({names}), which are left out"
+        return (
+            f"slots of several names ({names}), of several optimizers or of "
+            "averages, are left out"
+        )
     ((base, slots),) = found.items()
     match = MATCHES.get(base)
     if match is None:
-        return f"slots of {base}, which no Keras optimizer continues"
+        known = base in OPTIMIZERS
+        whose = "" if known else ", an optimizer's of that name or averages"
+        return f"slots of {base}{whose}, which no Keras optimizer continues"
+    of_another = [slot for slot in slots if slot not in match.slots]
+    if of_another:
+        variable = next(iter(slots[of_another[0]]))
+        return (
+            f"slots of {base} are left out: {variable} has those of several "
+            "such optimizers"
+        )
     options = converted.options
     if base == "Momentum" and options.learning_rate is None:
         return (
@@ -194,7 +207,10 @@ def _line(converted, base, match, progress):
         assumed = ["epsilon is taken to be 1e-07"]
     elif progress.betas:
         beta_1, beta_2 = progress.betas
-        assumed = [f"its powers make the betas {beta_1:g} and {beta_2:g}"]
+        assumed = [
+            f"its powers make the betas {beta_1:g} and {beta_2:g}",
+            "epsilon is taken to be 1e-08",
+        ]
     else:
         assumed = [match.note] if match.note else []
     if base in WITH_MOMENTUM and converted.options.momentum is None:
@@ -372,17 +388,28 @@ def _progress(converted, base):
     """A `_Progress`, or a line that says why slots are left out."""
     if base == KERAS_ADAM:
         return _progress_of_keras(converted)
-    names = ("beta1_power", "beta2_power")
-    values = {
-        last: float(converted.checkpoint.read(name))
-        for name in converted.inventory.counters
-        if (last := name.rsplit("/", 1)[-1]) in (*names, "global_step")
+    read, counters = converted.checkpoint.read, converted.inventory.counters
+    steps = {
+        int(read(name)) for name in counters if _last(name) == "global_step"
     }
-    step = values.get("global_step")
-    step = None if step is None else int(step)
-    if base != "Adam" or not set(names) <= set(values):
+    step = steps.pop() if len(steps) == 1 else None
+    firsts = [n for n in counters if _POWER.match(_last(n))]
+    pairs = [
+        (name, name.replace("beta1_power", "beta2_power")) for name in firsts
+    ]
+    several = {
+        tuple(float(read(name)) for name in pair)
+        for pair in pairs
+        if pair[1] in counters
+    }
+    if base != "Adam" or not several:
         return _Progress(step)
-    powers = tuple(values[name] for name in names)
+    if len(several) > 1:
+        return (
+            f"slots of Adam are left out: they are of {len(several)} such "
+            "optimizers, with different numbers of steps"
+        )
+    (powers,) = several
     counts = _counts(powers)
     if counts:
         return _Progress(counts[0] if counts[0] is not None else step)
@@ -394,6 +421,13 @@ def _progress(converted, base):
         f"{powers[0]:.4g} and {powers[1]:.4g}, which betas of 0.9 and 0.999 "
         "never give together"
     )
+
+
+_POWER = re.compile(r"beta1_power(_\d+)?$")
+
+
+def _last(name):
+    return name.rsplit("/", 1)[-1]
 
 
 def _progress_of_keras(converted):

@@ -150,12 +150,18 @@ class Options:
     def residuals(self, inventory):
         """The scopes of the cells that add their input to their output."""
         if self.residual is True:
-            return {
+            able = {
                 cell.scope
                 for stack in inventory.stacks
                 for cell in stack.cells
                 if cell.sizes.inputs == cell.sizes.outputs
             }
+            if not able:
+                raise UserError(
+                    "no cell can be residual: none has as many outputs as "
+                    "inputs; leave it away"
+                )
+            return able
         scopes = set()
         for where in self.residual:
             for cell in cells_at(where, inventory):

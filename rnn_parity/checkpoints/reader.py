@@ -19,6 +19,7 @@ _SHARD = re.compile(r"(.+)\.data-\d{5}-of-(\d{5})$")
 _SHARD_V1 = re.compile(r"(.+)-\d{5}-of-(\d{5})$")
 _ENDINGS = (".index", ".meta")
 _BFLOAT16 = "bfloat16"  # NumPy has none
+CONVERTED = "converted by rnn-parity"  # an entry of .npz files
 
 
 class Checkpoint:
@@ -95,6 +96,8 @@ def _prefix_of(path):
 
 
 def _refuse_others(path):
+    if path.name.startswith("saved_model.pb") and path.is_file():
+        raise UserError(f"{path} is a SavedModel's; give {path.parent}")
     kinds = {
         ".keras": "a Keras model already (rnn-parity export goes back)",
         ".pb": "a graph; weights frozen into it are no checkpoint: give the "
@@ -135,6 +138,14 @@ def _open_folder(folder):
         )
     archives = sorted([*folder.glob("*.npz"), *folder.glob("*.h5")])
     hint = f"; name a file, such as {archives[0]}" if archives else ""
+    within = sorted(path.parent for path in folder.glob("*/saved_model.pb*"))
+    within += sorted(path.parent for path in folder.glob("*/checkpoint"))
+    if within:
+        hint = f"; name a folder in it, such as {within[-1]}"
+    for path in sorted(folder.iterdir()):
+        shard = _SHARD.match(str(path))
+        if shard:
+            hint = f"; {shard.group(1)}.index is missing"
     raise UserError(f"there is no TensorFlow 1 checkpoint in {folder}{hint}")
 
 
@@ -338,6 +349,15 @@ def _open_npz(path):
             arrays = {name: file[name] for name in sorted(file.files)}
     except FileNotFoundError:
         raise UserError(f"there is no file {path}") from None
+    if CONVERTED in arrays:
+        raise UserError(
+            f"{path} is converted already; give the checkpoint it was made of"
+        )
+    for name, value in arrays.items():
+        if not isinstance(value, np.ndarray):
+            raise UserError(
+                f"{path} is no .npz file of arrays: it holds {name}"
+            )
     arrays = {name.removesuffix(":0"): v for name, v in arrays.items()}
     return Checkpoint(
         str(path),

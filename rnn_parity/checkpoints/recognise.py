@@ -147,8 +147,8 @@ class _Recognition:
             name: tuple(shape) for name, shape in sorted(shapes.items())
         }
         self.notes, self.questions, self.others = [], [], {}
-        self.stacks = []
-        self.used_answers = set()
+        self.stacks, self.read_outs = [], []
+        self.used_answers, self.certain = set(), set()
 
     def run(self):
         if self.left.pop(objects.GRAPH, None) is not None:
@@ -157,7 +157,7 @@ class _Recognition:
         counters = self.take_counters()
         cells = self.take_cells()
         stacks = self.stacks = self.pair_up(self.group(cells))
-        read_outs = self.take_read_outs(stacks)
+        read_outs = self.read_outs = self.take_read_outs(stacks)
         embeddings = self.take_embeddings(stacks)
         for name in self.left:
             self.others.setdefault(name, self.why_not(name))
@@ -218,8 +218,10 @@ class _Recognition:
 
     def owner(self, name, shape):
         """(the variable that `name` is a slot of, its ending)."""
-        before, _, ending = name.rpartition("/")
-        parts = before.split("/")
+        *parts, ending = name.split("/")
+        # One that a canned Estimator trains has t_0/ before the ending.
+        if parts and re.match(r"t_\d+$", parts[-1]):
+            parts.pop()
         for start in range(len(parts)):
             candidate = "/".join(parts[start:])
             if tuple(self.shapes.get(candidate, ())) == shape and (
@@ -275,7 +277,13 @@ class _Recognition:
     def take_cells(self):
         """Every cell; what could be two things is a question."""
         cells, undecided, used = [], [], set()
-        for scope in self.scopes():
+        scopes = self.scopes()
+        self.certain = {
+            scope
+            for scope in scopes
+            if self.answers.get(scope) is None and self.is_certain(scope)
+        }
+        for scope in scopes:
             answer = self.answer_for(scope)
             if answer in (DENSE, OTHER) or self.all_in(used, scope):
                 continue
@@ -284,8 +292,9 @@ class _Recognition:
             if chosen is None and self.may_be_cell(scope, fitting):
                 undecided.append((scope, fitting))
             elif chosen is not None:
-                cells.append(chosen)
                 used.update(chosen.names)
+                if answer is not None or self.is_all_of(chosen):
+                    cells.append(chosen)
         # A layer's inputs are the outputs of the layer below it.
         for scope, fitting in undecided:
             self.settle_by_layer(scope, fitting, cells)
@@ -294,6 +303,47 @@ class _Recognition:
             for name in cell.names:
                 self.left.pop(name, None)
         return cells
+
+    def is_certain(self, scope):
+        """Whether more than shapes says that a scope is a cell's."""
+        if unsupported(scope):
+            return False
+        named = kinds.named(scope)
+        if named is not None:
+            return self.as_kind(scope, named) is not None
+        return any(cell.kind.distinct for cell in self.fitting(scope))
+
+    def is_all_of(self, cell):
+        """Asks where a scope holds vectors that such a cell does not have.
+
+        Of a normalisation, mostly, of a cell that somebody wrote.
+        """
+        with_kernel = {
+            name.rpartition("/")[0]
+            for name, shape in self.left.items()
+            if len(shape) > 1
+        }
+        besides = [
+            name
+            for name, shape in self.left.items()
+            if name.startswith(f"{cell.scope}/")
+            and len(shape) == 1
+            and name not in cell.names
+            and name.rpartition("/")[0] not in with_kernel - {cell.scope}
+        ]
+        if besides:
+            more = f" and {len(besides) - 1} more" * (len(besides) > 1)
+            self.questions.append(
+                Question(
+                    cell.scope,
+                    f"{cell.scope} has the shapes of a {cell.kind.name}, but "
+                    f"holds {besides[0]}{more}, which that has no place for, "
+                    "so it computes something else; --cell "
+                    f"{cell.scope}={OTHER} leaves it out, or "
+                    f"={cell.kind.name} converts it without them",
+                )
+            )
+        return not besides
 
     def scopes(self):
         """Every scope that holds an array of some cell, the outer first."""
@@ -458,11 +508,31 @@ class _Recognition:
             return False
         if unsupported(scope) or _NO_CELL.match(last):
             return False
-        if in_loop(scope) or fitting[0].kind.distinct:
+        if fitting[0].kind.distinct:
+            return True
+        if any(name.startswith(f"{scope}/") for name in self.certain):
+            return False  # a cell has no other cell in it
+        if in_loop(scope) and not self.outside_the_loop(scope):
             return True
         words = kinds.bare(last), last.lower().split("_")
         called = "lstm" in words[0] or "gru" in words[0]
         return called and not any(map(_NO_CELL.match, words[1]))
+
+    def outside_the_loop(self, scope):
+        """Whether the loop that a scope is in has a cell already.
+
+        Then somebody called an outer scope like a loop.
+        """
+        parts = scope.split("/")
+        loops = [
+            "/".join(parts[:end])
+            for end in range(1, len(parts))
+            if in_loop("/".join(parts[: end + 1]))
+        ]
+        return any(
+            name.startswith(f"{loops[-1]}/") and name != scope
+            for name in self.certain
+        )
 
     def hinted(self, scope, fitting):
         """Those that a word in the scope's last part speaks for."""
@@ -564,7 +634,7 @@ class _Recognition:
     def grouped(self, cells):
         of_keras = [cell for cell in cells if cell.kind.keras]
         stacks = self.layers_of_keras(of_keras)
-        by_key = {}
+        by_key, lone = {}, {}
         for cell in sorted(cells, key=lambda cell: natural(cell.scope)):
             if cell not in of_keras:
                 by_key.setdefault(place_of(cell.scope).key, []).append(cell)
@@ -584,11 +654,8 @@ class _Recognition:
             form = places[0].form
             if not (forward and backward):
                 if form != "one way":
-                    self.note(
-                        f"{key[0]} has two directions, of which only "
-                        f"{'fw' if forward else 'bw'} was recognised; it "
-                        "reads its inputs as given"
-                    )
+                    way = "fw" if forward else "bw"
+                    lone.setdefault(key[0], []).append(way)
                 forward, backward = forward or backward, ()
                 form = "one way"
             stack = Stack(key[0], form, forward, backward)
@@ -596,6 +663,18 @@ class _Recognition:
             if why:
                 self.note(f"{why}, so its cells are each converted alone")
             stacks += _alone(stack) if why else [stack]
+        for name, ways in lone.items():
+            if len(ways) > 1:
+                self.note(
+                    f"{name} has two directions that are built differently; "
+                    "each is a stack of its own, and reads its inputs as "
+                    "given"
+                )
+                continue
+            self.note(
+                f"{name} has two directions, of which only {ways[0]} was "
+                "recognised; it reads its inputs as given"
+            )
         return stacks
 
     def layers_of_keras(self, cells):
@@ -651,11 +730,23 @@ class _Recognition:
             for name in pair:
                 if name not in by_name:
                     raise UserError(unknown("stack", name, list(by_name)))
-            stacks = self.join(stacks, *(by_name[name] for name in pair))
         for name in self.apart:
             if name not in by_name:
                 raise UserError(unknown("stack", name, list(by_name)))
-        paired = {name for pair in self.pairs for name in pair} | self.apart
+        named = [name for pair in self.pairs for name in pair]
+        twice = [
+            name
+            for name in named
+            if named.count(name) > 1 or name in self.apart
+        ]
+        if twice:
+            raise UserError(
+                f"{twice[0]} is named twice in bidirectional and apart; a "
+                "stack is one direction of one other, or of none"
+            )
+        for pair in self.pairs:
+            stacks = self.join(stacks, *(by_name[name] for name in pair))
+        paired = {*named, *self.apart}
         for forward in list(stacks):
             if forward.name in paired or forward.form != "one way":
                 continue
@@ -688,7 +779,7 @@ class _Recognition:
         return None
 
     def pair_by_width(self, stacks, paired):
-        """X and X_1 are two directions where something reads both."""
+        """Asks whether X and X_1 are where something reads both."""
         by_name = {stack.name: stack for stack in stacks}
         single = {stack.outputs for stack in stacks}
         for forward in list(stacks):
@@ -698,6 +789,7 @@ class _Recognition:
                 or {forward.name, backward.name} & paired
                 or {forward.form, backward.form} != {"one way"}
                 or backward.inputs != forward.inputs
+                or len(backward.forward) != len(forward.forward)
                 or forward.forward[0].kind.keras  # has Bidirectional
             ):
                 continue
@@ -710,12 +802,15 @@ class _Recognition:
             names = f"{forward.name} and {backward.name}"
             option = f"--bidirectional {forward.name},{backward.name}"
             if reader and both not in single:
-                self.notes.append(
-                    f"{names} are read as the two directions of one, since "
-                    f"{reader[0]} reads {both} = {forward.outputs} + "
-                    f"{backward.outputs} (--apart {forward.name} to overrule)"
+                self.questions.append(
+                    Question(
+                        forward.name,
+                        f"{names} may be two directions of one, or read "
+                        f"inputs of their own: {reader[0]} reads {both} = "
+                        f"{forward.outputs} + {backward.outputs}; say which: "
+                        f"{option} or --apart {forward.name}",
+                    )
                 )
-                stacks = self.join(stacks, forward, backward)
             else:
                 self.notes.append(
                     f"{names} may be two directions of one, which nothing "
@@ -734,6 +829,13 @@ class _Recognition:
                 f"{forward.name} and {backward.name} cannot be two "
                 f"directions of one: they read {forward.inputs} and "
                 f"{backward.inputs} inputs"
+            )
+        depths = len(forward.forward), len(backward.forward)
+        if len(set(depths)) > 1:
+            raise UserError(
+                f"{forward.name} and {backward.name} cannot be two "
+                f"directions of one here: they have {depths[0]} and "
+                f"{depths[1]} layers; converted apart, each runs by its name"
             )
         joined = Stack(
             f"{forward.name}+{backward.name}",
@@ -880,8 +982,18 @@ class _Recognition:
                 f"as it is (--transposed {kernel})"
             )
         transposed = given if straight and turned else turned
+        if given and not transposed:
+            raise UserError(
+                f"{kernel} cannot be transposed: of {rows} and {columns} "
+                f"numbers only {rows} come out of a stack"
+            )
         inputs, classes = (columns, rows) if transposed else (rows, columns)
         stack = self.stack_read(kernel, inputs, stacks)
+        if any(s.name == stack and s.inputs == classes for s in stacks):
+            self.notes.append(
+                f"{kernel} is taken to read {stack}, and by its sizes may "
+                f"feed it instead (--cell {name}={OTHER} leaves it out)"
+            )
         return ReadOut(name, kernel, bias, transposed, stack, inputs, classes)
 
     def name_of(self, variable, plain, stacks):
@@ -963,6 +1075,8 @@ class _Recognition:
             return f"a HighwayWrapper's gate; {INSIDE_ONLY}"
         if _WRAPPERS.match(last):
             return f"of a wrapper ({last}); {INSIDE_ONLY}"
+        if "attention_wrapper" in name:
+            return f"of an AttentionWrapper; {INSIDE_ONLY}"
         if "attention" in name.lower():
             return "of an attention, which is not converted"
         if f"{scope}/recurrent_kernel" in self.shapes:
@@ -971,6 +1085,18 @@ class _Recognition:
         if misfit:
             return misfit
         if len(shape) == 2 and self.bias_of(name):
+            one_way = [
+                stack.name
+                for stack in self.stacks
+                if stack.backward
+                and stack.outputs == 2 * shape[0]
+                and stack.forward[0].kind.keras
+            ]
+            if one_way:
+                return (
+                    f"a dense layer of {shape[0]} inputs, as many as "
+                    f"the two directions of {one_way[0]} have merged"
+                )
             hint = self.cell_by_hand(name)
             return f"a dense layer that reads no recurrent output{hint}"
         kernels = [n for n, s in self.left.items() if len(s) == 2]
@@ -1012,9 +1138,10 @@ class _Recognition:
             self.must_be_a_kind(answer)
             if name not in self.used_answers and name not in known:
                 raise UserError(unknown("scope", name, sorted(known)))
+        read = {n for one in self.read_outs for n in (one.name, one.kernel)}
         for name in self.transposed:
-            if name not in known:
-                raise UserError(unknown("read-out", name, sorted(known)))
+            if name not in read:
+                raise UserError(unknown("read-out", name, sorted(read)))
 
 
 def _nearest(name, stacks, side, width):
@@ -1055,7 +1182,10 @@ def _broken(stack, places):
         _gaps(place.layer for place in places if place.backward is backward)
         for backward in (False, True)
     ):
-        return f"{stack.name} lacks a layer between others"
+        return (
+            f"{stack.name} lacks a layer between others, or has something "
+            "round its cell"
+        )
     for way in ways:
         for layer in range(1, len(way)):
             below = [way] if stack.form == "two ways" else ways

@@ -20,7 +20,7 @@ import zipfile
 import numpy as np
 
 from rnn_parity import files
-from rnn_parity.checkpoints import forms, kinds, optimizers
+from rnn_parity.checkpoints import forms, kinds, optimizers, reader
 from rnn_parity.checkpoints.inventory import Cell
 from rnn_parity.errors import UserError
 
@@ -34,7 +34,7 @@ ENDINGS = (".keras", ".weights.h5", ".npz")
 
 def save(converted, path, force=False):
     """See `convert.Converted.save`."""
-    path = check(path, force)
+    path = check(path, converted.checkpoint.path, force)
     if path.name.endswith(".npz"):
         with files.atomic_write(path, "wb") as file:
             _write_npz(file, arrays(converted))
@@ -56,17 +56,22 @@ def save(converted, path, force=False):
                 shutil.copyfileobj(weights, file)
 
 
-def check(path, force=False):
+def check(path, source, force=False):
     """Says before the long work what would hinder writing after it.
 
+    Args:
+        source: the path of what is converted.
+
     Raises:
-        UserError: another ending, there already, or not writable.
+        UserError: another ending, there already, not writable, or the source.
     """
     path = pathlib.Path(path)
     if not path.name.endswith(ENDINGS):
         raise UserError(
             f"{path} must end in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}"
         )
+    if path.is_file() and os.path.realpath(path) == os.path.realpath(source):
+        raise UserError(f"{path} is what is converted; name another file")
     if path.exists() and not force and not path.is_dir():
         raise UserError(f"{path} exists already; --force replaces it")
     files.must_be_writable(path)
@@ -133,7 +138,11 @@ def _write_npz(file, arrays):
 
 
 def arrays(converted):
-    """Every ("layer/array", array) in Keras' layout, then the slots'."""
+    """Every ("layer/array", array) in Keras' layout, then the slots'.
+
+    Before them what says so: names are such as tf.keras' layers have.
+    """
+    yield reader.CONVERTED, np.array("arrays in the layout of Keras 3")
     for place in optimizers.places(converted):
         for name, variable in place.variables.items():
             yield f"{place.name}/{name}", np.asarray(variable)

@@ -24,8 +24,19 @@ def _pairs(text, option):
     return scope, value
 
 
+def _once(pairs, flag):
+    """A dict of (scope, value), none given twice."""
+    found = {}
+    for scope, value in pairs:
+        if found.setdefault(scope, value) != value:
+            raise UserError(
+                f"{flag} {scope} is given as {found[scope]} and as {value}"
+            )
+    return found
+
+
 def _cells(_context, _option, values):
-    return dict(_pairs(value, "--cell") for value in values)
+    return _once((_pairs(value, "--cell") for value in values), "--cell")
 
 
 def _per_cell(kind):
@@ -33,11 +44,11 @@ def _per_cell(kind):
 
     def read(_context, option, values):
         flag = option.opts[0]
-        scoped = {}
+        scoped = []
         for value in values:
             if "=" in value:
                 scope, value = _pairs(value, flag)
-                scoped[scope] = _as(kind, value, flag)
+                scoped.append((scope, _as(kind, value, flag)))
             elif len(values) > 1:
                 raise UserError(
                     f"{flag} is given {len(values)} times; write "
@@ -45,7 +56,7 @@ def _per_cell(kind):
                 )
             else:
                 return _as(kind, value, flag)
-        return scoped or None
+        return _once(scoped, flag) or None
 
     return read
 
@@ -54,7 +65,8 @@ def _as(kind, value, flag):
     try:
         return kind(value)
     except ValueError:
-        raise UserError(f"{flag} {value} is not a number") from None
+        what = "whole number" if kind is int else "number"
+        raise UserError(f"{flag} {value} is not a {what}") from None
 
 
 def _names_pair(_context, _option, values):
@@ -72,10 +84,14 @@ def _embeddings(_context, _option, values):
     found = {}
     for value in values:
         table, stack = _pairs(value, "--embedding")
-        read_by = found.setdefault(table, [])
-        if stack != "none":
-            read_by.append(stack)
-    return found
+        found.setdefault(table, set()).add(stack)
+    for table, stacks in found.items():
+        if len(stacks) > 1 and "none" in stacks:
+            raise UserError(
+                f"--embedding {table} is given as none and as "
+                f"{', '.join(sorted(stacks - {'none'}))}"
+            )
+    return {table: sorted(by - {"none"}) for table, by in found.items()}
 
 
 def _residual(_context, _option, values):

@@ -43,7 +43,7 @@ def convert(checkpoint, out, force, **given):
     from rnn_parity.checkpoints import saving
     from rnn_parity.checkpoints.convert import convert_checkpoint
 
-    saving.check(out, force)
+    saving.check(out, checkpoint, force)
     with progress.shares("converting") as show:
         converted = convert_checkpoint(checkpoint, progress=show, **given)
     converted.save(out, force)

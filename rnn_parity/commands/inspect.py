@@ -3,6 +3,7 @@
 import click
 
 from rnn_parity.commands import checkpoint_options, options
+from rnn_parity.errors import UserError
 
 
 @click.command()
@@ -34,12 +35,25 @@ def inspect(checkpoint, json_path, **answers):
 
     if json_path not in (None, "-"):
         files.must_be_writable(json_path)
+        _must_be_json(json_path)
     opened = reader.open_checkpoint(checkpoint)
     inventory = Options(**answers).recognise(opened)
     if json_path:
         _write_json(opened, inventory, json_path)
     if json_path != "-":
         _print(opened, inventory)
+
+
+def _must_be_json(path):
+    """A slip must not cost a checkpoint."""
+    import os
+
+    if os.path.isfile(path) and os.path.getsize(path):
+        with open(path, "rb") as file:
+            if file.read(1) != b"{":
+                raise UserError(
+                    f"{path} is there already and no JSON; name another file"
+                )
 
 
 def _print(opened, inventory):
