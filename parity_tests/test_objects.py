@@ -37,6 +37,24 @@ def test_a_cell_of_tensorflow_1_stays_where_it_is():
     assert of_objects(*paths) == paths
 
 
+def test_a_stack_of_cells_of_tensorflow_1_is_one():
+    found = of_objects(
+        "net/cell-0/gates.Skernel",
+        "net/cell-0/gates.Sbias",
+        "net/cell-0/candidate.Skernel",
+        "net/cell-0/candidate.Sbias",
+        "net/cell-1/kernel",
+        "net/cell-1/bias",
+        "a..dot",
+    )
+    assert found[-1] == "a.dot"
+    shapes = [(7, 8), (8,), (7, 4), (4,), (9, 20), (20,)]
+    (stack,) = recognise(dict(zip(found[:-1], shapes, strict=True))).stacks
+    assert stack.name == "net"
+    kinds = [cell.kind.name for cell in stack.forward]
+    assert kinds == ["GRUCell", "BasicLSTMCell"]
+
+
 def test_no_two_become_one():
     paths = [f"net{at}/{name}" for at in ("", "/cell") for name in NAMES]
     assert of_objects(*paths) == paths

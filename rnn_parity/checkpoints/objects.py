@@ -14,6 +14,9 @@ optimizer under the variable's:
     encoder/cell/kernel/.OPTIMIZER_SLOT/optimizer/m/... optimizer/Adam/
                                                         encoder/kernel/m
     variables/3/.ATTRIBUTES/... (in a SavedModel)       encoder/kernel
+    net/cell-1/gates.Skernel/.ATTRIBUTES/...            net/multi_rnn_cell/
+                                                        cell_1/cell/gates/
+                                                        kernel
 
 The last by the graph of objects that is saved beside them: a path is the
 shortest there is, and not the one that says most.
@@ -35,6 +38,10 @@ _INNER = re.compile(
     rf"^(.+)/(?:lstm|gru|simple_rnn)_cell(?:_\d+)?/({'|'.join(_LOCALS)})$"
 )
 _ADAM = {"m", "v"}
+# Of the cells of tf.nn.rnn_cell: a name within an object's, and those that a
+# MultiRNNCell holds.
+_ESCAPED, _PLAIN = re.compile(r"\.[.S]"), {".S": "/", "..": "."}
+_IN_A_STACK = re.compile(r"(^|/)cell-(\d+)(?=/)")
 
 
 def plain_names(stored, graph=None):
@@ -96,7 +103,8 @@ def _of_objects(paths, longer):
             scope = path.rpartition("/")[0]
             if f"{scope}/recurrent_kernel" in there:
                 return "".join(of_cell.groups())
-        return path
+        path = _ESCAPED.sub(lambda one: _PLAIN[one.group()], path)
+        return _IN_A_STACK.sub(r"\1multi_rnn_cell/cell_\2/cell", path)
 
     def plain(path):
         slot = _SLOT.match(path)
