@@ -1084,6 +1084,44 @@ def test_states_come_in_any_form():
         assert found.verdict == AS_IT_IS
 
 
+# --- What is told of some cells alone, or of two loops ---
+
+
+def test_every_cell_may_have_options_of_its_own():
+    case = Case()
+    w = [case.random.lstm(INPUTS, 5), case.random.lstm(5, 4)]
+    scopes = {LAYER.format(at): each for at, each in enumerate(w)}
+    state = tuple(case.state(size, size) for size in (5, 4))
+    steps = lstm_step(w[0], forget_bias=0.25), lstm_step(w[1])
+    outputs, _ = loop(stacked(*steps), case.x, state)
+    told = {LAYER.format(0): 0.25}
+    right = case.found(scopes, outputs, state=state, forget_bias=told)
+    assert right.verdict == AS_IT_IS
+    told = {LAYER.format(1): 0.25}
+    wrong = case.found(scopes, outputs, state=state, forget_bias=told)
+    assert wrong.verdict != AS_IT_IS
+    with pytest.raises(UserError, match="no cell 'elsewhere'"):
+        case.found(scopes, outputs, forget_bias={"elsewhere": 0.25})
+    with pytest.raises(UserError, match="no proj_clip in a"):
+        case.found(scopes, outputs, proj_clip={LAYER.format(1): 0.25})
+
+
+def test_two_loops_are_two_directions_when_told():
+    case = Case()
+    w = [case.random.lstm(), case.random.lstm()]
+    states = [case.state(UNITS, UNITS) for _ in w]
+    forward, _ = loop(lstm_step(w[0]), case.x, states[0])
+    backward, _ = loop(lstm_step(w[1]), case.x[:, ::-1], states[1])
+    outputs = np.concatenate([forward, backward[:, ::-1]], axis=-1)
+    scopes = {"rnn/lstm_cell": w[0], "rnn_1/lstm_cell": w[1]}
+    found = case.found(
+        scopes, outputs, state=states, bidirectional=[("rnn", "rnn_1")]
+    )
+    assert found.verdict == AS_IT_IS
+    found = case.found(scopes, forward, state=states[0], stack="rnn")
+    assert found.verdict == AS_IT_IS
+
+
 # --- Wrong input, and the command ---
 
 
@@ -1178,7 +1216,7 @@ def test_the_command_says_as_it_is_and_that_nothing_explains(run_cli, files):
         (("w.npz", "--data", "w.npz"), "it may hold inputs"),
         (("w.npz", "--data", "x.npy"), "x.npy is no .npz file"),
         (("w.npz", "--data", "data.npz", *X_Y_S[:2]), "leave out --inputs"),
-        (("w.npz", *X_Y_S, "--cell", "LSTM"), "say SCOPE=KIND"),
+        (("w.npz", *X_Y_S, "--cell", "LSTM"), "wants SCOPE=VALUE"),
         (("gone.npz", *X_Y_S), "there is no file gone.npz"),
     ],
 )

@@ -19,15 +19,15 @@ import numpy as np
 from rnn_parity import ladder
 from rnn_parity.checkpoints import kinds as kinds_
 from rnn_parity.checkpoints import port_mistakes, reader
-from rnn_parity.checkpoints.inventory import unknown
 from rnn_parity.checkpoints.options import (
+    OF_CELLS,
+    Options,
+    cells_at,
     check_told,
     checked,
-    kinds_told,
     told_of,
 )
 from rnn_parity.checkpoints.port import Port, layer_of, table_of
-from rnn_parity.checkpoints.recognise import recognise
 from rnn_parity.errors import UserError
 
 AS_IT_IS, EXPLAINED = "as it is", "explained"
@@ -176,6 +176,8 @@ def diagnose(
     state=None,
     stack=None,
     cells=None,
+    bidirectional=(),
+    apart=(),
     embeddings=None,
     forget_bias=None,
     activation=None,
@@ -204,11 +206,13 @@ def diagnose(
         lengths: [B], TensorFlow 1's sequence_length.
         state: the initial state, like `final_state`; zeros by default.
         stack: the name of one of several stacks.
-        cells, embeddings: answers, as `recognise` takes them.
+        cells, bidirectional, apart, embeddings: answers, as
+            `rnn_parity.convert_checkpoint` takes them.
         forget_bias, activation, recurrent_activation, cell_clip, proj_clip:
-            what the TensorFlow 1 cells were made with; None is TensorFlow
-            1's default.
-        residual: scopes of the cells inside a ResidualWrapper.
+            what the TensorFlow 1 cells were made with, one value for all or
+            {scope or stack: value}; None is TensorFlow 1's default.
+        residual: scopes of the cells inside a ResidualWrapper; True for all
+            that can be.
         averages: whether the moving averages are meant, not the weights.
         pairs: whether to try two mistakes at once, where one is not enough.
         watch: called with (how many, what); gives a context whose value is
@@ -224,23 +228,24 @@ def diagnose(
         checkpoint, "__fspath__"
     ):
         checkpoint = reader.open_checkpoint(checkpoint)
-    inventory = recognise(
-        checkpoint.shapes,
-        kind=kinds_told(checkpoint) | dict(cells or {}),
-        embeddings=embeddings,
+    given = Options(
+        cells=dict(cells or {}),
+        bidirectional=tuple(bidirectional),
+        apart=tuple(apart),
+        embeddings=dict(embeddings or {}),
+        forget_bias=forget_bias,
+        activation=activation,
+        recurrent_activation=recurrent_activation,
+        cell_clip=cell_clip,
+        proj_clip=proj_clip,
+        residual=residual if residual is True else tuple(residual),
     )
+    inventory = given.recognise(checkpoint)
     if inventory.questions and not inventory.stacks:
         raise UserError(inventory.questions[0].text)
     chosen = inventory.stack(stack)
-    options = {
-        "forget_bias": forget_bias,
-        "activation": activation,
-        "recurrent_activation": recurrent_activation,
-        "cell_clip": cell_clip,
-        "proj_clip": proj_clip,
-    }
     ways = _ways(chosen, checkpoint, inventory, averages)
-    ways = _with_options(ways, options, tuple(residual), checkpoint.told)
+    ways = _with_options(ways, given, inventory, checkpoint.told)
     embedding = inventory.embedding(chosen)
     table = embedding and table_of(
         embedding, checkpoint, inventory.averages, averages
@@ -279,55 +284,64 @@ def _ways(stack, checkpoint, inventory, averages):
     )
 
 
-def _with_options(ways, options, residual, told):
+def _with_options(ways, given, inventory, told):
     """The layers with what a checkpoint does not tell about them."""
-    options = {k: v for k, v in options.items() if v is not None}
-    every = [layer for way in ways for layer in way]
-    _options_fit(every, options, residual)
+    layers = [layer for way in ways for layer in way]
+    chosen = {layer.scope: {} for layer in layers}
+    for option in OF_CELLS:
+        values = _per_layer(option, getattr(given, option), layers, inventory)
+        for scope, value in values.items():
+            chosen[scope][option] = value
+    residual = given.residuals(inventory)
 
     def with_options(layer):
         kind = layer.kind
-        if "cell_clip" in options and kind.name == "BasicLSTMCell":
+        if "cell_clip" in chosen[layer.scope] and kind is _BASIC:
             kind = kinds_.BY_NAME["LSTMCell"]  # the same, with clips
-        chosen = told_of(layer, told) | {
-            k: v for k, v in options.items() if k in kind.options
-        }
-        for name, value in chosen.items():
+        options = told_of(layer, told) | chosen[layer.scope]
+        for name, value in options.items():
             check_told(name, value, layer.scope)
         return dataclasses.replace(
             layer,
             kind=kind,
-            options=chosen,
+            options=options,
             residual=layer.scope in residual,
         )
 
     return tuple(tuple(map(with_options, way)) for way in ways)
 
 
-def _options_fit(layers, options, residual):
-    for name, value in options.items():
-        checked(name, value)
-        able = any(
-            name in layer.kind.options
-            or (name, layer.kind.name) == ("cell_clip", "BasicLSTMCell")
-            for layer in layers
-        )
-        if not able:
-            names = ", ".join(
-                dict.fromkeys(layer.kind.name for layer in layers)
-            )
-            raise UserError(f"there is no {name} in a {names}")
-    for scope in residual:
-        found = [layer for layer in layers if layer.scope == scope]
-        if not found:
-            scopes = [layer.scope for layer in layers]
-            raise UserError(unknown("cell", scope, scopes))
-        sizes = found[0].sizes
-        if sizes.inputs != sizes.outputs:
-            raise UserError(
-                f"{scope} cannot be residual: it has {sizes.inputs} inputs "
-                f"and {sizes.outputs} outputs"
-            )
+_BASIC = kinds_.BY_NAME["BasicLSTMCell"]
+
+
+def _per_layer(option, given, layers, inventory):
+    """{scope: value} of an option, given for all or for some."""
+    if given is None:
+        return {}
+    able = [
+        layer
+        for layer in layers
+        if (option in layer.kind.options and option != "proj_clip")
+        or (option == "cell_clip" and layer.kind is _BASIC)
+        or (option == "proj_clip" and "projection_kernel" in layer.arrays)
+    ]
+    if not isinstance(given, dict):
+        value = checked(option, given)
+        _must_be_able(option, able or layers, able)
+        return {layer.scope: value for layer in able}
+    found = {}
+    for where, value in given.items():
+        meant = {cell.scope for cell in cells_at(where, inventory)}
+        meant = [layer for layer in layers if layer.scope in meant]
+        _must_be_able(option, meant, able)
+        found |= {layer.scope: checked(option, value) for layer in meant}
+    return found
+
+
+def _must_be_able(option, meant, able):
+    if not {layer.scope for layer in meant} <= {la.scope for la in able}:
+        names = ", ".join(dict.fromkeys(layer.kind.name for layer in meant))
+        raise UserError(f"there is no {option} in a {names}")
 
 
 def _port(stack, ways, inputs, lengths, state, table):

@@ -98,15 +98,6 @@ def _residual(_context, _option, values):
     return True if "all" in values else values
 
 
-embedding = click.option(
-    "--embedding",
-    "embeddings",
-    multiple=True,
-    callback=_embeddings,
-    metavar="TABLE=STACK",
-    help="A table of rows that a stack reads by their numbers; "
-    "TABLE=none where it feeds none. Repeatable.",
-)
 _RECOGNISING = (
     click.option(
         "--cell",
@@ -131,14 +122,24 @@ _RECOGNISING = (
         help="A stack that is no direction of another. Repeatable.",
     ),
     click.option(
+        "--embedding",
+        "embeddings",
+        multiple=True,
+        callback=_embeddings,
+        metavar="TABLE=STACK",
+        help="A table of rows that a stack reads by their numbers; "
+        "TABLE=none where it feeds none. Repeatable.",
+    ),
+)
+_OF_READ_OUTS = (
+    click.option(
         "--transposed",
         multiple=True,
         metavar="NAME",
         help="A read-out whose square kernel is [classes, outputs].",
     ),
-    embedding,
 )
-_CONVERTING = (
+_OF_CELLS = (
     click.option(
         "--forget-bias",
         multiple=True,
@@ -185,6 +186,13 @@ _CONVERTING = (
         "one. Repeatable.",
     ),
     click.option(
+        "--averages",
+        is_flag=True,
+        help="Take the exponential moving averages for the weights.",
+    ),
+)
+_OF_THE_MODEL = (
+    click.option(
         "--layers",
         multiple=True,
         callback=_per_cell(int),
@@ -204,11 +212,6 @@ _CONVERTING = (
         default=1.0,
         metavar="P",
         help="The same for outputs.",
-    ),
-    click.option(
-        "--averages",
-        is_flag=True,
-        help="Take the exponential moving averages for the weights.",
     ),
     click.option(
         "--learning-rate",
@@ -234,5 +237,6 @@ def _adding(options):
     return add
 
 
-recognising = _adding(_RECOGNISING)
-converting = _adding(_RECOGNISING + _CONVERTING)
+recognising = _adding(_RECOGNISING + _OF_READ_OUTS)
+converting = _adding(_RECOGNISING + _OF_READ_OUTS + _OF_CELLS + _OF_THE_MODEL)
+diagnosing = _adding(_RECOGNISING + _OF_CELLS)

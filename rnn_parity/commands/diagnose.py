@@ -6,17 +6,6 @@ from rnn_parity.commands import checkpoint_options, options
 from rnn_parity.errors import UserError
 
 
-def _answers(_context, _option, values):
-    """("SCOPE=KIND", ...) -> {scope: kind}."""
-    found = {}
-    for value in values:
-        scope, equals, kind = value.rpartition("=")
-        if not (scope and equals and kind):
-            raise UserError(f"--cell {value}: say SCOPE=KIND")
-        found[scope] = kind
-    return found
-
-
 @click.command()
 @click.argument("checkpoint", type=options.Path())
 @click.option(
@@ -65,48 +54,7 @@ def _answers(_context, _option, values):
     metavar="NAME",
     help="Which cells, where the checkpoint has several stacks.",
 )
-@click.option(
-    "--forget-bias",
-    type=float,
-    metavar="F",
-    help="What the TensorFlow 1 cells were made with; 1 by default.",
-)
-@click.option(
-    "--activation",
-    metavar="A",
-    help="Theirs: tanh (the default), relu, sigmoid or linear.",
-)
-@click.option(
-    "--recurrent-activation",
-    metavar="A",
-    help="Of the gates of tf.keras' layers: hard_sigmoid by default.",
-)
-@click.option(
-    "--cell-clip", type=float, metavar="C", help="Theirs; none by default."
-)
-@click.option(
-    "--proj-clip", type=float, metavar="C", help="Theirs; none by default."
-)
-@click.option(
-    "--residual",
-    multiple=True,
-    metavar="SCOPE",
-    help="A cell inside a ResidualWrapper. Repeatable.",
-)
-@click.option(
-    "--averages",
-    is_flag=True,
-    help="The moving averages are meant, not the weights.",
-)
-@click.option(
-    "--cell",
-    "cells",
-    multiple=True,
-    callback=_answers,
-    metavar="SCOPE=KIND",
-    help="Which kind of cell SCOPE is, such as LSTMCell. Repeatable.",
-)
-@checkpoint_options.embedding
+@checkpoint_options.diagnosing
 def diagnose(
     checkpoint, inputs, outputs, final_state, lengths, state, data, **told
 ):
