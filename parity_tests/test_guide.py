@@ -300,6 +300,20 @@ def test_python_of_the_reference_runs(place):
     assert done.returncode == 0, done.stderr
 
 
+def test_a_whole_model_is_made_as_the_chapter_says():
+    page = ROOT / "docs/chapters/checkpoints.md"
+    (code,) = [c for c in fences(page, "python") if "convert_model" in c]
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "concatenate" in done.stdout
+
+
 # --- The build ---
 
 

@@ -19,6 +19,7 @@ __all__ = [
     "Config",
     "UserError",
     "convert_checkpoint",
+    "convert_model",
     "load",
 ]
 
@@ -33,3 +34,13 @@ def convert_checkpoint(path, **options):
     from rnn_parity.checkpoints import convert
 
     return convert.convert_checkpoint(path, **options)
+
+
+def convert_model(path, **options):
+    """The Keras 3 model of a whole model of tf.keras in HDF5.
+
+    See `rnn_parity.checkpoints.whole.convert_model`.
+    """
+    from rnn_parity.checkpoints import whole
+
+    return whole.convert_model(path, **options)

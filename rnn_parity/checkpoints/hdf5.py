@@ -54,6 +54,9 @@ def open_file(path):
     layers = []
     if "model_config" in file.attrs:
         model = json.loads(file.attrs["model_config"])
+        notes.append(
+            "it holds a whole model: convert --whole takes all of it"
+        )
         notes += dict.fromkeys(keras_config.notes_on(model))
         layers = _with_weights(model["config"], of_layers)
     numbers = _numbers(file, found)
@@ -70,6 +73,33 @@ def open_file(path):
         notes,
         layers,
     )
+
+
+def model_of(path):
+    """(the model's configuration, whether an optimizer's slots are there).
+
+    Raises:
+        UserError: the file holds no whole model, or cannot be read.
+    """
+    import h5py
+
+    try:
+        with h5py.File(path) as file:
+            if "model_config" not in file.attrs:
+                raise UserError(
+                    f"{path} holds weights alone, no whole model; without "
+                    "--whole its recurrent layers are converted"
+                )
+            model = json.loads(file.attrs["model_config"])
+            return model, bool(file.get("optimizer_weights"))
+    except FileNotFoundError:
+        raise UserError(f"there is no file {path}") from None
+    except (OSError, ValueError) as error:
+        reason = str(error).split("\n", maxsplit=1)[0][:120]
+        raise UserError(
+            f"{path} is no HDF5 file of tf.keras, or is damaged ({reason}); "
+            "--whole takes what model.save wrote"
+        ) from None
 
 
 def _of_layers(weights):

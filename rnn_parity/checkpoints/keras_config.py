@@ -119,6 +119,13 @@ def in_order(layer, shapes):
     return found
 
 
+def every_layer(layer):
+    """Yields a layer and all within."""
+    yield layer
+    for part in _parts(layer):
+        yield from every_layer(part)
+
+
 # --- Layers as objects ---
 
 

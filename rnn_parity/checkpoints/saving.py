@@ -39,12 +39,25 @@ def save(converted, path, force=False):
         with files.atomic_write(path, "wb") as file:
             _write_npz(file, arrays(converted))
         return
-    size = _must_have_room(converted.model, path)
+    _write(converted.model, path, lambda file: _add_origin(converted, file))
+
+
+def save_model(model, path, source, force=False):
+    """Writes a model that has no origin of ours; see `save`."""
+    path = check(path, source, force)
+    if path.name.endswith(".npz"):
+        raise UserError(f"{path} must end in .keras or .weights.h5")
+    _write(model, path, lambda file: None)
+
+
+def _write(model, path, add):
+    """A model to its file; `add` may put more into a `.keras` file."""
+    size = _must_have_room(model, path)
     with _temporary_beside(path) as temporary:
         with through_memory(size <= SMALL):
-            converted.model.save(temporary)
+            model.save(temporary)
         if path.name.endswith(".keras"):
-            _add_origin(converted, temporary)
+            add(temporary)
             os.replace(temporary, path)
         else:
             # HDF5 crashes on a full disk, so Keras writes it within a zip.

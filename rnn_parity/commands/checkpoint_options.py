@@ -16,6 +16,20 @@ def give_memory_back():
     os.environ.setdefault("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "1")
 
 
+def refuse_others(own, why):
+    """Refuses options of this command that would not be looked at.
+
+    Args:
+        own: the names of those that are.
+        why: what follows the option in the message.
+    """
+    context = click.get_current_context()
+    for option in context.command.params:
+        where = context.get_parameter_source(option.name)
+        if option.name not in own and where.name == "COMMANDLINE":
+            raise UserError(f"{option.opts[0]} {why}")
+
+
 def _pairs(text, option):
     """SCOPE=VALUE -> (scope, value)."""
     scope, equals, value = text.rpartition("=")

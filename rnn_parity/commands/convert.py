@@ -22,8 +22,14 @@ from rnn_parity.commands import checkpoint_options, options
     is_flag=True,
     help="Refuse what no Keras layer can express.",
 )
+@click.option(
+    "--whole",
+    is_flag=True,
+    help="Of an .h5 file that model.save wrote: the model as it was, with "
+    "all its layers. Takes none of the options above.",
+)
 @click.option("--force", is_flag=True, help="Replace FILE if it is there.")
-def convert(checkpoint, out, force, **given):
+def convert(checkpoint, out, force, whole, **given):
     """Turn a TensorFlow 1 CHECKPOINT into Keras 3 layers, with proof.
 
     Every converted cell, loop and read-out is run on random data beside
@@ -36,9 +42,12 @@ def convert(checkpoint, out, force, **given):
       rnn-parity convert model.ckpt-1000 --out model.keras
       rnn-parity convert trained/ --out model.keras --forget-bias 0.5
       rnn-parity convert trained/ --out model.keras --averages --strict
-      rnn-parity convert model.h5 --out model.keras    # of tf.keras
+      rnn-parity convert model.h5 --out model.keras --whole   # of tf.keras
     """
     checkpoint_options.give_memory_back()
+    if whole:
+        _convert_whole(checkpoint, out, force)
+        return
     from rnn_parity import progress
     from rnn_parity.checkpoints import saving
     from rnn_parity.checkpoints.convert import convert_checkpoint
@@ -48,6 +57,30 @@ def convert(checkpoint, out, force, **given):
         converted = convert_checkpoint(checkpoint, progress=show, **given)
     converted.save(out, force)
     _print(converted.report, out)
+
+
+def _convert_whole(path, out, force):
+    checkpoint_options.refuse_others(
+        ("checkpoint", "out", "force", "whole"),
+        "is for recurrent layers, and --whole takes the model as it is; "
+        "leave one of them out",
+    )
+    from rnn_parity import progress
+    from rnn_parity.checkpoints import saving, whole
+
+    saving.check(out, path, force)
+    with progress.shares("converting") as show:
+        converted = whole.convert_model(path, progress=show)
+    converted.save(out, force)
+    console = options.console(markup=False)
+    console.print(
+        f"the Keras 3 model computes what tf-keras does, to "
+        f"{converted.error:.1e}",
+        soft_wrap=True,
+    )
+    for line in converted.notes:
+        console.print(line, soft_wrap=True)
+    _print_written(out, converted.own)
 
 
 def _print(report, out):
@@ -70,8 +103,13 @@ def _print(report, out):
     for name, why in report.left_out.items():
         console.print(f"left out: {name}, {why}", soft_wrap=True)
     console.print(report.optimizer, soft_wrap=True)
+    _print_written(out, report.own)
+
+
+def _print_written(out, own):
+    console = options.console(markup=False)
     console.print(f"wrote {out}", style="bold", soft_wrap=True)
-    if report.own and str(out).endswith(".keras"):
+    if own and str(out).endswith(".keras"):
         console.print(
             "load it with: import keras, tf2.tf1_cells; "
             f"keras.models.load_model({str(out)!r})",

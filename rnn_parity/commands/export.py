@@ -3,7 +3,6 @@
 import click
 
 from rnn_parity.commands import checkpoint_options, options
-from rnn_parity.errors import UserError
 
 
 @click.command()
@@ -42,7 +41,11 @@ def export(model, out, like, force, **given):
     from rnn_parity.checkpoints.export import export_checkpoint
 
     if like is None:
-        _must_be_of_like()
+        checkpoint_options.refuse_others(
+            ("model", "out", "like", "force"),
+            "is for the conversion of --like CHECKPOINT; name that too, or "
+            "leave it out",
+        )
         given = {}
     with progress.shares("exporting") as show:
         shapes, notes = export_checkpoint(
@@ -56,16 +59,3 @@ def export(model, out, like, force, **given):
         style="bold",
         soft_wrap=True,
     )
-
-
-def _must_be_of_like():
-    """No option of the conversion is given that would not be looked at."""
-    context = click.get_current_context()
-    own = ("model", "out", "like", "force")
-    for option in context.command.params:
-        where = context.get_parameter_source(option.name)
-        if option.name not in own and where.name == "COMMANDLINE":
-            raise UserError(
-                f"{option.opts[0]} is for the conversion of --like "
-                "CHECKPOINT; name that too, or leave it out"
-            )

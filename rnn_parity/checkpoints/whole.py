@@ -1,0 +1,453 @@
+"""A whole model of tf.keras as a model of Keras 3, with proof.
+
+    converted = rnn_parity.convert_model("model.h5")
+
+An HDF5 file of `model.save` says what every layer was made with and which
+reads which. tf-keras, which is Keras 2, still loads it; Keras 3 does not, and
+where it loads the weights alone it computes something else. So tf-keras says
+what the model is, and Keras 3 is held against what that computes.
+"""
+
+import dataclasses
+import inspect
+import json
+
+import numpy as np
+
+from rnn_parity import ladder
+from rnn_parity.checkpoints import hdf5, keras_config
+from rnn_parity.errors import UserError
+
+_BATCH, _STEPS, _SEED = 3, 5, 20161123
+_INSTEAD = "without --whole its recurrent layers are converted"
+_CODE = "is Python code in the file, which is not run here"
+# What runs on a GPU alone; tf-keras turns the weights round as it loads them.
+_WITHOUT_GPU = {"CuDNNLSTM": "LSTM", "CuDNNGRU": "GRU"}
+_ABOUT_SLOTS = (
+    "the optimizer's slots are left out; without --whole those of Adam go "
+    "along"
+)
+_MODELS = {"Functional": "keras.src.models.functional", "Sequential": "keras"}
+# {class: {argument of Keras 2: of Keras 3}}
+_RENAMED = {
+    "InputLayer": {"batch_input_shape": "batch_shape"},
+    "LeakyReLU": {"alpha": "negative_slope"},
+}
+# Arguments that Keras 3 has not, where they change what is computed.
+_GONE = ("time_major", "renorm")
+
+
+@dataclasses.dataclass(frozen=True)
+class ConvertedModel:
+    """A converted model.
+
+    Attributes:
+        model: of Keras 3, its inputs, outputs and layers by the names they
+            had, "/" written as ".".
+        path: of what it was made of.
+        error: largest difference from what tf-keras computes, as
+            `rnn_parity.ladder.error_of` has it.
+        allowed: the largest that counts as agreement.
+        own: whether it has a function of `tf2.tf1_cells`, which loads where
+            that module is imported.
+        notes: lines, for the user.
+    """
+
+    model: object
+    path: str
+    error: float
+    allowed: float
+    own: bool
+    notes: list
+
+    def save(self, path, force=False):
+        """Writes the model to `.keras` or `.weights.h5`, whole.
+
+        Raises:
+            UserError: another ending, the file is there already and not
+                `force`, or it cannot be written.
+        """
+        from rnn_parity.checkpoints import saving
+
+        saving.save_model(self.model, path, self.path, force)
+
+
+def convert_model(path, *, progress=None):
+    """The Keras 3 model of a whole model of tf.keras in HDF5.
+
+    Both are run on random inputs. What is allowed is what rounding does: the
+    old model runs again with weights that are off by their last place.
+
+    Args:
+        path: an `.h5` file that `model.save` wrote, of TensorFlow 1 or of
+            Keras 2.
+        progress: called with (what is being done, share done 0 to 1).
+
+    Returns:
+        `ConvertedModel`.
+
+    Raises:
+        UserError: it is no such file, has a layer that Keras 3 has not, or
+            the models do not compute the same.
+    """
+    show = progress or (lambda what, share: None)
+    show("loading", 0.0)
+    config, has_slots = hdf5.model_of(path)
+    for layer in keras_config.every_layer(config):
+        kind = layer["class_name"]
+        if kind == "Lambda":
+            raise _cannot(path, layer, _CODE)
+        layer["class_name"] = _WITHOUT_GPU.get(kind, kind)
+    old = _loaded(path, config)
+    show("making it anew", 0.3)
+    renewal = _Renewal(path)
+    model = renewal.model_of(old)
+    for old_layer, layer in _leaves(old, model):
+        _fill(old_layer, layer, path)
+    show("comparing", 0.6)
+    error, allowed = _compared(old, model, path)
+    show("", 1.0)
+    notes = [_ABOUT_SLOTS] if has_slots else []
+    return ConvertedModel(
+        model, str(path), error, allowed, renewal.own, notes
+    )
+
+
+def _cannot(path, layer, why):
+    kind, name = layer["class_name"], layer["config"].get("name")
+    return UserError(f"{name} of {path}, a {kind}, {why}; {_INSTEAD}")
+
+
+def _loaded(path, config):
+    """The model, by tf-keras."""
+    import rnn_parity.quiet  # noqa: F401  before tf-keras
+
+    # isort: split
+    import tf_keras
+
+    try:
+        model = tf_keras.models.model_from_json(json.dumps(config))
+        model.load_weights(path)
+        return model
+    except Exception as error:  # there is no end to what may be in a file
+        reason = str(error).split(". ", maxsplit=1)[0].split("\n")[0]
+        raise UserError(
+            f"tf-keras cannot load {path} ({reason[:120]}); {_INSTEAD}"
+        ) from None
+
+
+# --- Its configuration, as Keras 3 has it ---
+
+
+class _Renewal:
+    def __init__(self, path):
+        self.path, self.own = path, False
+
+    def model_of(self, old):
+        """A model of Keras 3, its weights zeros."""
+        import keras
+
+        from rnn_parity.checkpoints import model
+
+        renewed = self.renewed_model(type(old).__name__, old.get_config())
+        try:
+            with model.nothing_drawn():
+                return keras.saving.deserialize_keras_object(renewed)
+        except Exception as error:
+            whole = str(error).rpartition("Exception encountered: ")[2]
+            reason = whole.split("\n", maxsplit=1)[0][:160]
+            raise UserError(
+                f"Keras 3 cannot make the model of {self.path} ({reason}); "
+                f"{_INSTEAD}"
+            ) from None
+
+    def renewed(self, value):
+        """What `get_config` gave, or something within."""
+        import keras
+
+        if isinstance(value, (list, tuple)):
+            return [self.renewed(each) for each in value]
+        if not isinstance(value, dict):
+            return value
+        within, kind = value.get("config"), value.get("class_name")
+        if kind is None or not isinstance(within, dict):
+            return {key: self.renewed(each) for key, each in value.items()}
+        if kind in ("Policy", "PolicyV1"):
+            return within["name"]
+        if kind in _MODELS:
+            return self.renewed_model(kind, within)
+        module = value.get("module")  # none where one layer has another
+        of_layers = str(module).startswith("keras.layers")
+        if of_layers or (module is None and hasattr(keras.layers, kind)):
+            return self.renewed_layer(kind, within)
+        return value
+
+    def renewed_model(self, kind, config):
+        from rnn_parity.checkpoints.model import encode
+
+        renewed = {"name": encode(config["name"])}
+        layers = config["layers"]
+        # Keras 2 counts what a model within reads and gives as its first use.
+        before = {
+            layer["config"]["name"]: 1
+            for layer in layers
+            if layer["class_name"] in _MODELS
+        }
+
+        def at(name, use, tensor, options=()):
+            given = {k: v for k, v in dict(options).items() if v is not None}
+            return [encode(name), use - before.get(name, 0), tensor, given]
+
+        def all_at(tensors):
+            if isinstance(tensors, dict):
+                return {key: all_at(each) for key, each in tensors.items()}
+            if isinstance(tensors[0], str):
+                return at(*tensors)[:3]
+            every = [all_at(each) for each in tensors]
+            return every if len(every) > 1 else every[0]
+
+        for key in ("input_layers", "output_layers"):
+            if key in config:
+                renewed[key] = all_at(config[key])
+        renewed["layers"] = []
+        for layer in layers:
+            of_layer = (layer["class_name"], layer["config"])
+            if of_layer[0] in _MODELS:
+                made = self.renewed_model(*of_layer)
+            else:
+                made = self.renewed_layer(*of_layer)
+            if "inbound_nodes" in layer:
+                made["name"] = encode(layer["name"])
+                made["inbound_nodes"] = [
+                    _with_state(layer, [at(*one) for one in node])
+                    for node in layer["inbound_nodes"]
+                ]
+            renewed["layers"].append(made)
+        return {
+            "module": _MODELS[kind],
+            "class_name": kind,
+            "config": renewed,
+            "registered_name": kind,
+        }
+
+    def renewed_layer(self, kind, config):
+        import keras
+
+        from rnn_parity.checkpoints.model import encode
+
+        layer = {"class_name": kind, "config": config}
+        made_by = getattr(keras.layers, kind, None)
+        if made_by is None:
+            raise _cannot(self.path, layer, "is none that Keras 3 has")
+        gone = [option for option in _GONE if config.get(option)]
+        if gone:
+            raise _cannot(
+                self.path, layer, f"has {gone[0]}, and Keras 3 no such option"
+            )
+        names, accepted = _RENAMED.get(kind, {}), _arguments(made_by)
+        renewed = {
+            names.get(name, name): self.option(name, each)
+            for name, each in config.items()
+            if names.get(name, name) in accepted
+        }
+        renewed["name"] = encode(config["name"])
+        if kind == "BatchNormalization" and isinstance(config["axis"], list):
+            (renewed["axis"],) = config["axis"]
+        return {
+            "module": "keras.layers",
+            "class_name": kind,
+            "config": renewed,
+            "registered_name": None,
+        }
+
+    def option(self, name, value):
+        if value == "hard_sigmoid" and "activation" in name:
+            import keras
+
+            from tf2 import tf1_cells
+
+            self.own = True
+            return keras.saving.serialize_keras_object(tf1_cells.hard_sigmoid)
+        return self.renewed(value)
+
+
+def _arguments(made_by):
+    """The names of what a class, and what it inherits from, is made with."""
+    found = set()
+    for each in made_by.__mro__:
+        if "__init__" not in vars(each):
+            continue
+        parameters = inspect.signature(each.__init__).parameters.values()
+        found |= {parameter.name for parameter in parameters}
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            break
+    return found - {"self"}
+
+
+def _with_state(layer, node):
+    """What a layer reads; a state to start from is an argument in Keras 3."""
+    recurrent = "return_state" in layer["config"]
+    if len(node) < 2 or not (
+        recurrent or layer["class_name"] == "Bidirectional"
+    ):
+        return node
+
+    def tensor(*history):
+        config = {"shape": [], "dtype": "float32", "keras_history": history}
+        return {"class_name": "__keras_tensor__", "config": config}
+
+    inputs, *state = (tensor(*each[:3]) for each in node)
+    return {"args": [inputs], "kwargs": node[0][3] | {"initial_state": state}}
+
+
+# --- Its weights ---
+
+
+def _leaves(old, new):
+    """Yields (old layer, new layer) of those that hold weights."""
+    from rnn_parity.checkpoints.model import encode
+
+    if hasattr(old, "layers"):
+        for layer in old.layers:
+            if type(layer).__name__ != "InputLayer":
+                yield from _leaves(layer, new.get_layer(encode(layer.name)))
+    elif hasattr(old, "forward_layer"):
+        yield from _leaves(old.forward_layer, new.forward_layer)
+        yield from _leaves(old.backward_layer, new.backward_layer)
+    elif hasattr(old, "layer"):
+        yield from _leaves(old.layer, new.layer)
+    else:
+        yield old, new
+
+
+def _fill(old, new, path):
+    arrays = old.get_weights()
+    shapes = [array.shape for array in arrays]
+    wanted = [tuple(variable.shape) for variable in new.weights]
+    if shapes != wanted:
+        raise UserError(
+            f"{old.name} of {path} has weights {_listed(shapes)}, and Keras "
+            f"3's {_listed(wanted)}; {_INSTEAD}"
+        )
+    for array in arrays:
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise UserError(
+                f"{old.name} of {path} holds values that are not finite; "
+                "nothing computed with it could be compared"
+            )
+    new.set_weights(arrays)
+
+
+def _listed(shapes):
+    return ", ".join(str(list(shape)) for shape in shapes) or "none"
+
+
+# --- The proof ---
+
+
+def _compared(old, new, path):
+    """(error, what is allowed)."""
+    inputs = _inputs(old, path)
+    random = np.random.default_rng(_SEED)
+    before = _run(old, inputs)
+    arrays = old.get_weights()
+    old.reset_states()
+    old.set_weights([_shaken(array, random) for array in arrays])
+    shaken = _run(old, inputs)
+    after = _run(new, inputs)
+    for layer in new.layers:
+        if getattr(layer, "stateful", False):
+            layer.reset_state()
+    error = max(map(ladder.error_of, after, before))
+    noise = max(map(ladder.error_of, shaken, before))
+    allowed = 32 * (noise + float(np.finfo(before[0].dtype).eps))
+    if not error <= allowed:
+        raise UserError(
+            f"the model of {path} computes something else in Keras 3 (error "
+            f"{error:.1e}, allowed {allowed:.1e}); nothing was written: "
+            f"please report it; {_INSTEAD}"
+        )
+    return error, allowed
+
+
+def _run(model, inputs):
+    import warnings
+
+    from rnn_parity.quiet import tf
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        outputs = model(inputs, training=False)
+    return [np.asarray(each) for each in tf.nest.flatten(outputs)]
+
+
+def _shaken(array, random):
+    """Off by about its last place, everywhere."""
+    if array.dtype.kind != "f":
+        return array
+    signs = random.choice(np.array([-1, 1], array.dtype), array.shape)
+    return array * (1 + signs * np.finfo(array.dtype).eps)
+
+
+def _inputs(model, path):
+    """Random arrays, nested as the model has its inputs."""
+    from rnn_parity.quiet import tf
+
+    random = np.random.default_rng(_SEED)
+    layers = list(_within(model))
+    tables = [layer for layer in layers if _is(layer, "Embedding")]
+    hides = [layer.mask_value for layer in layers if _is(layer, "Masking")]
+    found = []
+    for tensor in model.inputs:
+        batch, *sizes = tensor.shape
+        shape = [batch or _BATCH, *(size or _STEPS for size in sizes)]
+        dtype = tensor.dtype.name
+        readers = [
+            layer
+            for layer in model.layers
+            if any(tensor is each for each in _read_by(layer))
+        ]
+        ids = any(
+            _is(inner, "Embedding")
+            for one in readers
+            for inner in _within(one)
+        )
+        if ids or "int" in dtype:
+            count = min([table.input_dim for table in tables] or [2])
+            x = random.integers(0, count, shape).astype(dtype)
+        elif "float" in dtype:
+            x = random.standard_normal(shape).astype(dtype)
+            if hides and len(shape) > 2:
+                x[0, -1] = hides[0]
+        else:
+            raise UserError(
+                f"an input of {path} takes {dtype}, which is not tried here; "
+                f"{_INSTEAD}"
+            )
+        found.append(x)
+    nested = model.input if len(found) > 1 else model.inputs[0]
+    return tf.nest.pack_sequence_as(nested, found)
+
+
+def _is(layer, kind):
+    return type(layer).__name__ == kind
+
+
+def _within(layer):
+    """Yields a layer and all in it."""
+    yield layer
+    inside = getattr(layer, "layers", None) or [
+        getattr(layer, name)
+        for name in ("layer", "forward_layer")
+        if hasattr(layer, name)
+    ]
+    for each in inside:
+        yield from _within(each)
+
+
+def _read_by(layer):
+    """The tensors that a layer reads, at its first call."""
+    if _is(layer, "InputLayer"):
+        return []
+    inputs = layer.get_input_at(0)
+    return inputs if isinstance(inputs, (list, tuple)) else [inputs]
