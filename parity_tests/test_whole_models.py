@@ -218,6 +218,20 @@ def test_what_1_15_5_computed_comes_out():
     assert "optimizer's slots are left out" in found.notes[0]
 
 
+GENUINE = sorted((recorded.FOLDER / "models").glob("*.h5"))
+
+
+@pytest.mark.parametrize("path", GENUINE, ids=lambda path: path.stem)
+def test_a_model_that_1_15_5_saved_computes_what_it_did_there(path):
+    truth = recorded.read(path.with_suffix(".npz"))
+    inputs = [truth[name] for name in sorted(truth) if "inputs" in name]
+    found = rnn_parity.convert_model(path)
+    outputs = found.model(inputs if len(inputs) > 1 else inputs[0])
+    error = ladder.error_of(np.asarray(outputs), truth["outputs"])
+    assert error <= ALLOWED
+    assert json.loads(str(truth["provenance"]))["tensorflow"] == "1.15.5"
+
+
 @pytest.mark.parametrize(("kind", "gates"), [("LSTM", 4), ("GRU", 3)])
 def test_layers_of_cudnn_run_without_it(tmp_path, kind, gates):
     layer = getattr(layers, kind)(5, return_sequences=True, name="rnn")
@@ -287,6 +301,14 @@ def test_what_cannot_be_is_named(tmp_path, make, message):
         rnn_parity.convert_model(path)
     assert "without --whole its recurrent layers" in str(no.value)
     assert "\n" not in str(no.value)
+
+
+def test_a_model_that_random_inputs_do_not_suit_is_named(tmp_path):
+    """Ids that nothing says are ids: minus one has no row."""
+    model = sequential(layers.Flatten(), layers.Embedding(3, 2), lstm())
+    path = written(tmp_path, model)
+    with pytest.raises(UserError, match="does not run on random inputs"):
+        rnn_parity.convert_model(path)
 
 
 def test_code_in_a_file_is_not_run(tmp_path):

@@ -3,7 +3,8 @@
 `<section>_inputs.npz` is what went in; `<section>_tf<release>.npz` is what
 came out of that release, run by `record.py`, with its provenance.
 `cells_tf1.15.5.npz` is the same for single cells and loops (see
-`record_cells.py`), `checkpoints/` for checkpoints (`record_checkpoints.py`).
+`record_cells.py`), `checkpoints/` for checkpoints (`record_checkpoints.py`),
+`models/` for whole models of tf.keras (`record_models.py`).
 Reading needs NumPy and no TensorFlow.
 """
 

@@ -3,8 +3,9 @@
 For each release it makes a virtual environment of its own with the old
 interpreter (Python 3.6 for 0.12.1 and 1.0.1, 3.7 for 1.15.5), writes the
 inputs, and runs `record.py` there for the sections, `record_checkpoints.py`
-for checkpoints and, under 1.15.5, `record_cells.py` for single cells and
-`restore_exported.py`, which restores what rnn-parity exports.
+for checkpoints and, under 1.15.5, `record_cells.py` for single cells,
+`record_models.py` for whole models of tf.keras and `restore_exported.py`,
+which restores what rnn-parity exports.
 Releases whose interpreter is not at hand are named and left as they are.
 """
 
@@ -25,6 +26,7 @@ from rnn_parity.errors import UserError
 ROOT = recorded.FOLDER.parent
 SCRIPT = recorded.FOLDER / "record.py"
 CELLS_SCRIPT = recorded.FOLDER / "record_cells.py"
+MODELS_SCRIPT = recorded.FOLDER / "record_models.py"
 CHECKPOINTS_SCRIPT = recorded.FOLDER / "record_checkpoints.py"
 RESTORE_SCRIPT = recorded.FOLDER / "restore_exported.py"
 RESTORED = recorded.FOLDER / "restored_tf1.15.5.json"
@@ -113,6 +115,8 @@ def record(release, python):
     if release.version == CELLS_RELEASE:
         cells = recorded.FOLDER / f"cells_tf{CELLS_RELEASE}.npz"
         subprocess.run([inside, CELLS_SCRIPT, cells], check=True)
+        models = recorded.FOLDER / "models"
+        subprocess.run([inside, MODELS_SCRIPT, models], check=True)
         restore_exported(inside, release, checkpoints)
 
 

@@ -349,7 +349,14 @@ def _compared(old, new, path):
     """(error, what is allowed)."""
     inputs = _inputs(old, path)
     random = np.random.default_rng(_SEED)
-    before = _run(old, inputs)
+    try:
+        before = _run(old, inputs)
+    except Exception as error:  # whatever its layers demand
+        reason = str(error).split("\n", maxsplit=1)[0][:160]
+        raise UserError(
+            f"the model of {path} does not run on random inputs, so there is "
+            f"no proof ({reason}); {_INSTEAD}"
+        ) from None
     arrays = old.get_weights()
     old.reset_states()
     old.set_weights([_shaken(array, random) for array in arrays])
@@ -405,7 +412,8 @@ def _inputs(model, path):
         readers = [
             layer
             for layer in model.layers
-            if any(tensor is each for each in _read_by(layer))
+            if not _is(layer, "InputLayer")
+            and any(tensor is each for each in _read_by(layer))
         ]
         ids = any(
             _is(inner, "Embedding")
@@ -446,8 +454,8 @@ def _within(layer):
 
 
 def _read_by(layer):
-    """The tensors that a layer reads, at its first call."""
-    if _is(layer, "InputLayer"):
-        return []
-    inputs = layer.get_input_at(0)
-    return inputs if isinstance(inputs, (list, tuple)) else [inputs]
+    """Yields the tensors that a layer reads, wherever it is used."""
+    for at in range(len(layer.inbound_nodes)):
+        inputs = layer.get_input_at(at)
+        several = isinstance(inputs, (list, tuple))
+        yield from inputs if several else [inputs]
