@@ -197,6 +197,27 @@ def test_a_model_is_what_it_was(make, tmp_path):
     ]
 
 
+def test_what_was_frozen_is(tmp_path):
+    within = sequential(
+        lstm(trainable=False),
+        layers.Bidirectional(layers.GRU(3), trainable=False),
+        layers.Dense(4),
+    )
+    x = tf_keras.Input((5, 3))
+    still = sequential(layers.Dense(2), shape=(4,))
+    still.trainable = False
+    old = tf_keras.Model(x, still(within(x)))
+    found = rnn_parity.convert_model(written(tmp_path, old))
+    found.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    shapes = sorted(tuple(w.shape) for w in old.trainable_weights)
+    assert shapes == [(4,), (6, 4)]
+    for model in (found.model, again):
+        assert shapes == sorted(
+            tuple(w.shape) for w in model.trainable_weights
+        )
+
+
 def test_what_1_15_5_computed_comes_out():
     found = rnn_parity.convert_model(HDF5)
     truth = recorded.read(HDF5.parent / "truth.npz")
@@ -335,13 +356,15 @@ def _of_keras_3(x):
 
 def test_weights_alone_are_no_model(tmp_path):
     stacked().save_weights(tmp_path / "weights.h5")
-    with pytest.raises(UserError, match="holds weights alone"):
+    with pytest.raises(UserError, match=r"weights.h5 holds weights alone"):
         rnn_parity.convert_model(tmp_path / "weights.h5")
     (tmp_path / "no.h5").write_text("no")
     with pytest.raises(UserError, match="is no HDF5 file of"):
         rnn_parity.convert_model(tmp_path / "no.h5")
     with pytest.raises(UserError, match="there is no file"):
         rnn_parity.convert_model(tmp_path / "gone.h5")
+    with pytest.raises(UserError, match="is a folder; --whole takes the"):
+        rnn_parity.convert_model(tmp_path)
 
 
 def test_weights_that_are_not_finite_are_named(tmp_path):

@@ -8,6 +8,7 @@ of TensorFlow 1.15.
 
 import collections
 import json
+import os
 import re
 
 import numpy as np
@@ -83,23 +84,29 @@ def model_of(path):
     """
     import h5py
 
+    if not os.path.exists(path):
+        raise UserError(f"there is no file {path}")
+    if os.path.isdir(path):
+        raise UserError(
+            f"{path} is a folder; --whole takes the .h5 file of model.save"
+        )
     try:
         with h5py.File(path) as file:
-            if "model_config" not in file.attrs:
-                raise UserError(
-                    f"{path} holds weights alone, no whole model; without "
-                    "--whole its recurrent layers are converted"
-                )
-            model = json.loads(file.attrs["model_config"])
-            return model, bool(file.get("optimizer_weights"))
-    except FileNotFoundError:
-        raise UserError(f"there is no file {path}") from None
+            text = file.attrs.get("model_config")
+            has_slots = bool(file.get("optimizer_weights"))
+        model = text and json.loads(text)
     except (OSError, ValueError) as error:
         reason = str(error).split("\n", maxsplit=1)[0][:120]
         raise UserError(
             f"{path} is no HDF5 file of tf.keras, or is damaged ({reason}); "
             "--whole takes what model.save wrote"
         ) from None
+    if model is None:
+        raise UserError(
+            f"{path} holds weights alone, no whole model; without --whole "
+            "its recurrent layers are converted"
+        )
+    return model, has_slots
 
 
 def _of_layers(weights):

@@ -34,7 +34,7 @@ _RENAMED = {
     "LeakyReLU": {"alpha": "negative_slope"},
 }
 # Arguments that Keras 3 has not, where they change what is computed.
-_GONE = ("time_major", "renorm")
+_GONE = ("time_major", "num_constants", "renorm")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,8 +102,13 @@ def convert_model(path, *, progress=None):
     show("making it anew", 0.3)
     renewal = _Renewal(path)
     model = renewal.model_of(old)
-    for old_layer, layer in _leaves(old, model):
-        _fill(old_layer, layer, path)
+    for old_layer, layer in _pairs(old, model):
+        if not old_layer.trainable:
+            # And all within, as in Keras 2; Keras 3 does that on a change.
+            layer.trainable = True
+            layer.trainable = False
+        if not _holds_others(old_layer):
+            _fill(old_layer, layer, path)
     show("comparing", 0.6)
     error, allowed = _compared(old, model, path)
     show("", 1.0)
@@ -303,21 +308,26 @@ def _with_state(layer, node):
 # --- Its weights ---
 
 
-def _leaves(old, new):
-    """Yields (old layer, new layer) of those that hold weights."""
+def _pairs(old, new):
+    """Yields (old layer, new layer), and those within."""
     from rnn_parity.checkpoints.model import encode
 
+    yield old, new
     if hasattr(old, "layers"):
         for layer in old.layers:
-            if type(layer).__name__ != "InputLayer":
-                yield from _leaves(layer, new.get_layer(encode(layer.name)))
-    elif hasattr(old, "forward_layer"):
-        yield from _leaves(old.forward_layer, new.forward_layer)
-        yield from _leaves(old.backward_layer, new.backward_layer)
-    elif hasattr(old, "layer"):
-        yield from _leaves(old.layer, new.layer)
-    else:
-        yield old, new
+            if not _is(layer, "InputLayer"):
+                yield from _pairs(layer, new.get_layer(encode(layer.name)))
+    elif _is(old, "Bidirectional"):
+        yield from _pairs(old.forward_layer, new.forward_layer)
+        yield from _pairs(old.backward_layer, new.backward_layer)
+    elif _is(old, "TimeDistributed"):
+        yield from _pairs(old.layer, new.layer)
+
+
+def _holds_others(layer):
+    return hasattr(layer, "layers") or any(
+        _is(layer, kind) for kind in ("Bidirectional", "TimeDistributed")
+    )
 
 
 def _fill(old, new, path):
@@ -423,6 +433,7 @@ def _inputs(model, path):
         if ids or "int" in dtype:
             count = min([table.input_dim for table in tables] or [2])
             x = random.integers(0, count, shape).astype(dtype)
+            x[0, ..., -1] = 0  # which a table may mask
         elif "float" in dtype:
             x = random.standard_normal(shape).astype(dtype)
             if hides and len(shape) > 2:
