@@ -22,7 +22,7 @@ import recorded
 import rnn_parity
 from numpy_ref import tf1_keras_cells, tf1_rnn
 from rnn_parity import UserError, ladder, layouts, tolerances
-from rnn_parity.checkpoints import hdf5, reader
+from rnn_parity.checkpoints import hdf5, keras_config, reader
 from rnn_parity.checkpoints.diagnose import AS_IT_IS, diagnose
 from rnn_parity.checkpoints.export import export_checkpoint
 
@@ -274,7 +274,9 @@ def test_what_is_no_option_is_said(tmp_path, save):
         "added was made with merge_mode='sum'",
     ):
         assert words in said
-    assert len(opened.notes) == 6  # and where it was read from
+    assert keras_config.WHOLE in opened.notes
+    read_from = save is not as_hdf5
+    assert len(opened.notes) == 6 + read_from
 
 
 def test_a_damaged_saved_model_still_has_its_variables(tmp_path):

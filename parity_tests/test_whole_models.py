@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 import tf_keras
 from test_checkpoint_commands import one_line
+from test_keras_checkpoints import as_exported, as_saved_model
 
 import recorded
 import rnn_parity
@@ -197,6 +199,20 @@ def test_a_model_is_what_it_was(make, tmp_path):
     ]
 
 
+@pytest.mark.parametrize("save", [as_saved_model, as_exported])
+@pytest.mark.parametrize(
+    "make", [masked_ids, encoder_decoder, frozen_within, convolutions]
+)
+def test_a_saved_model_is_what_it_was(make, save, tmp_path):
+    old = make()
+    written(tmp_path, old)
+    x = inputs_of(old)
+    expected = old(x)
+    found = rnn_parity.convert_model(save(old, tmp_path))
+    error = ladder.error_of(np.asarray(found.model(x)), expected.numpy())
+    assert error < 1e-5
+
+
 def test_what_was_frozen_is(tmp_path):
     within = sequential(
         lstm(trainable=False),
@@ -239,12 +255,17 @@ def test_what_1_15_5_computed_comes_out():
     assert "optimizer's slots are left out" in found.notes[0]
 
 
-GENUINE = sorted((recorded.FOLDER / "models").glob("*.h5"))
+GENUINE = sorted(
+    path
+    for path in (recorded.FOLDER / "models").iterdir()
+    if path.suffix != ".npz"
+)
 
 
 @pytest.mark.parametrize("path", GENUINE, ids=lambda path: path.stem)
 def test_a_model_that_1_15_5_saved_computes_what_it_did_there(path):
-    truth = recorded.read(path.with_suffix(".npz"))
+    name = re.sub("_(saved|exported)$", "", path.stem)
+    truth = recorded.read(path.with_name(f"{name}.npz"))
     inputs = [truth[name] for name in sorted(truth) if "inputs" in name]
     found = rnn_parity.convert_model(path)
     outputs = found.model(inputs if len(inputs) > 1 else inputs[0])
@@ -363,8 +384,25 @@ def test_weights_alone_are_no_model(tmp_path):
         rnn_parity.convert_model(tmp_path / "no.h5")
     with pytest.raises(UserError, match="there is no file"):
         rnn_parity.convert_model(tmp_path / "gone.h5")
-    with pytest.raises(UserError, match="is a folder; --whole takes the"):
+    with pytest.raises(UserError, match="is no SavedModel; --whole takes"):
         rnn_parity.convert_model(tmp_path)
+
+
+def test_a_saved_model_that_is_no_model_is_named(tmp_path):
+    module = tf.Module()
+    module.weight = tf.Variable(1.0)
+    tf.saved_model.save(module, str(tmp_path / "module"))
+    with pytest.raises(UserError, match="does not say which layer reads"):
+        rnn_parity.convert_model(tmp_path / "module")
+    folder = as_exported(stacked(), tmp_path)
+    (folder / "assets" / "saved_model.json").write_text("{")
+    with pytest.raises(UserError, match=r"cannot be read \(Expecting"):
+        rnn_parity.convert_model(folder)
+    other = sequential(lstm(7), shape=(5, 3))
+    text = other.to_json()
+    (folder / "assets" / "saved_model.json").write_text(text)
+    with pytest.raises(UserError, match="tf-keras cannot load"):
+        rnn_parity.convert_model(folder)
 
 
 def test_weights_that_are_not_finite_are_named(tmp_path):

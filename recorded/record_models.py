@@ -5,12 +5,14 @@ Run by an old interpreter, see `record_all.py`:
     python record_models.py FOLDER
 
 Each function below is a model. NAME.h5 is what `model.save` wrote after a few
-steps of training, NAME.npz inputs and what the model computed from them.
+steps of training, NAME.npz inputs and what the model computed from them; of
+one, NAME_saved and NAME_exported are SavedModels of both sorts.
 """
 
 import json
 import os
 import platform
+import shutil
 import sys
 import warnings
 
@@ -99,8 +101,19 @@ def cells():
     )
 
 
-MODELS = (tagger, stack, encoder_decoder, documents, cells)
-WITH_IDS = ("tagger", "documents")
+def sentiment():
+    """The least of a model, its activations not the usual ones."""
+    return tf.keras.Sequential(
+        [
+            layers.Embedding(WORDS, 3, input_length=5),
+            layers.LSTM(4, "relu", recurrent_activation="sigmoid"),
+            layers.Dense(1, "sigmoid"),
+        ]
+    )
+
+
+MODELS = (sentiment, tagger, stack, encoder_decoder, documents, cells)
+WITH_IDS = ("sentiment", "tagger", "documents")
 
 
 def inputs_of(name, model, random):
@@ -120,6 +133,7 @@ def run(build, folder):
     """Trains, saves and runs one model."""
     tf.keras.backend.clear_session()
     tf.compat.v1.set_random_seed(SEED)
+    np.random.seed(SEED)  # where Keras takes the seeds of its dropout from
     name, random = build.__name__, np.random.RandomState(SEED)
     model = build()
     inputs = inputs_of(name, model, random)
@@ -132,6 +146,15 @@ def run(build, folder):
     assert np.isfinite(outputs).all(), name
     assert outputs.std() > 0, name
     model.save(os.path.join(folder, f"{name}.h5"))
+    if build is sentiment:
+        saved, exported = (
+            os.path.join(folder, f"{name}_{how}")
+            for how in ("saved", "exported")
+        )
+        for each in (saved, exported):
+            shutil.rmtree(each, ignore_errors=True)
+        model.save(saved, save_format="tf")
+        tf.keras.experimental.export_saved_model(model, exported)
     told = {
         "model": build.__doc__,
         "tensorflow": tf.__version__,

@@ -37,7 +37,7 @@ def convert_checkpoint(path, **options):
 
 
 def convert_model(path, **options):
-    """The Keras 3 model of a whole model of tf.keras in HDF5.
+    """The Keras 3 model of a whole model of tf.keras.
 
     See `rnn_parity.checkpoints.whole.convert_model`.
     """

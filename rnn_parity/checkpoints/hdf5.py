@@ -55,9 +55,7 @@ def open_file(path):
     layers = []
     if "model_config" in file.attrs:
         model = json.loads(file.attrs["model_config"])
-        notes.append(
-            "it holds a whole model: convert --whole takes all of it"
-        )
+        notes.append(keras_config.WHOLE)
         notes += dict.fromkeys(keras_config.notes_on(model))
         layers = _with_weights(model["config"], of_layers)
     numbers = _numbers(file, found)
@@ -86,10 +84,6 @@ def model_of(path):
 
     if not os.path.exists(path):
         raise UserError(f"there is no file {path}")
-    if os.path.isdir(path):
-        raise UserError(
-            f"{path} is a folder; --whole takes the .h5 file of model.save"
-        )
     try:
         with h5py.File(path) as file:
             text = file.attrs.get("model_config")

@@ -20,6 +20,7 @@ _ROLES = {
     "cell": ("recurrent_initializer", "recurrent_kernel"),
     "embedding": ("embeddings_initializer", "embeddings"),
 }
+WHOLE = "it holds a whole model: convert --whole takes all of it"
 _OPTIONS = {
     "cell": ("activation", "recurrent_activation", "reset_after"),
     "embedding": ("mask_zero",),
@@ -129,6 +130,22 @@ def every_layer(layer):
 # --- Layers as objects ---
 
 
+def whole_model(folder):
+    """The configuration of the model that a SavedModel is of, or None."""
+    whole = folder / "assets" / "saved_model.json"
+    if whole.is_file():
+        return json.loads(whole.read_text("utf-8"))
+    if not (folder / "saved_model.pb").is_file():
+        return None
+    return _root(_by_object(folder)[1])
+
+
+def _root(layers):
+    """The layer that has all others, if it says which; or None."""
+    root = layers.get(0, {"config": {}})
+    return root if "layers" in root["config"] else None
+
+
 def in_saved_model(folder, checkpoint):
     """({scope: layer}, notes) of a SavedModel's folder.
 
@@ -140,11 +157,12 @@ def in_saved_model(folder, checkpoint):
         model = json.loads(whole.read_text("utf-8"))
         nodes = objects.nodes_of(checkpoint.read(objects.GRAPH).item())
         layers = dict(_by_structure(nodes, 0, model))
-        notes = list(notes_on(model))
+        notes = [WHOLE, *notes_on(model)]
     elif (folder / "saved_model.pb").is_file():
         nodes, layers = _by_object(folder)
         outer = layers.keys() - _said_already(nodes, layers)
-        notes = [
+        notes = [WHOLE] if _root(layers) else []
+        notes += [
             line for at in sorted(outer) for line in _notes_on_one(layers[at])
         ]
     else:

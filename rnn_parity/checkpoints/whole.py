@@ -3,14 +3,17 @@
     converted = rnn_parity.convert_model("model.h5")
 
 An HDF5 file of `model.save` says what every layer was made with and which
-reads which. tf-keras, which is Keras 2, still loads it; Keras 3 does not, and
-where it loads the weights alone it computes something else. So tf-keras says
-what the model is, and Keras 3 is held against what that computes.
+reads which, and so does a SavedModel of such a model. tf-keras, which is
+Keras 2, still makes it of that; Keras 3 does not, and where it loads the
+weights alone it computes something else. So tf-keras says what the model is,
+and Keras 3 is held against what that computes.
 """
 
 import dataclasses
 import inspect
 import json
+import os
+import pathlib
 
 import numpy as np
 
@@ -73,14 +76,14 @@ class ConvertedModel:
 
 
 def convert_model(path, *, progress=None):
-    """The Keras 3 model of a whole model of tf.keras in HDF5.
+    """The Keras 3 model of a whole model of tf.keras, HDF5 or SavedModel.
 
     Both are run on random inputs. What is allowed is what rounding does: the
     old model runs again with weights that are off by their last place.
 
     Args:
         path: an `.h5` file that `model.save` wrote, of TensorFlow 1 or of
-            Keras 2.
+            Keras 2, or the folder of a SavedModel.
         progress: called with (what is being done, share done 0 to 1).
 
     Returns:
@@ -92,11 +95,14 @@ def convert_model(path, *, progress=None):
     """
     show = progress or (lambda what, share: None)
     show("loading", 0.0)
-    config, has_slots = hdf5.model_of(path)
+    of_folder = os.path.isdir(path)
+    config, has_slots = (_in_folder if of_folder else hdf5.model_of)(path)
     for layer in keras_config.every_layer(config):
         kind = layer["class_name"]
         if kind == "Lambda":
             raise _cannot(path, layer, _CODE)
+        if of_folder and kind in _WITHOUT_GPU:
+            raise _cannot(path, layer, "is taken from HDF5 alone")
         layer["class_name"] = _WITHOUT_GPU.get(kind, kind)
     old = _loaded(path, config)
     show("making it anew", 0.3)
@@ -123,6 +129,35 @@ def _cannot(path, layer, why):
     return UserError(f"{name} of {path}, a {kind}, {why}; {_INSTEAD}")
 
 
+def _in_folder(path):
+    """As `hdf5.model_of`, of a SavedModel."""
+    from rnn_parity.quiet import tf
+
+    prefix = _variables(path)
+    if not prefix.with_suffix(".index").is_file():
+        raise UserError(
+            f"{path} is no SavedModel; --whole takes one, or the .h5 file of "
+            "model.save"
+        )
+    try:
+        config = keras_config.whole_model(pathlib.Path(path))
+        stored = [name for name, _ in tf.train.list_variables(str(prefix))]
+    except Exception as error:  # damage has no end
+        reason = str(error).split("\n", maxsplit=1)[0][:120]
+        raise UserError(
+            f"{path} cannot be read ({reason}); {_INSTEAD}"
+        ) from None
+    if config is None:
+        raise UserError(
+            f"{path} does not say which layer reads which; {_INSTEAD}"
+        )
+    return config, any("/.OPTIMIZER_SLOT/" in name for name in stored)
+
+
+def _variables(folder):
+    return pathlib.Path(folder, "variables", "variables")
+
+
 def _loaded(path, config):
     """The model, by tf-keras."""
     import rnn_parity.quiet  # noqa: F401  before tf-keras
@@ -132,7 +167,12 @@ def _loaded(path, config):
 
     try:
         model = tf_keras.models.model_from_json(json.dumps(config))
-        model.load_weights(path)
+        if os.path.isdir(path):
+            status = model.load_weights(str(_variables(path)))
+            status.expect_partial()  # the optimizer stays behind
+            status.assert_existing_objects_matched()
+        else:
+            model.load_weights(path)
         return model
     except Exception as error:  # there is no end to what may be in a file
         reason = str(error).split(". ", maxsplit=1)[0].split("\n")[0]

@@ -25,8 +25,9 @@ from rnn_parity.commands import checkpoint_options, options
 @click.option(
     "--whole",
     is_flag=True,
-    help="Of an .h5 file that model.save wrote: the model as it was, with "
-    "all its layers. Takes none of the options above.",
+    help="Of an .h5 file that model.save wrote, or a SavedModel of tf.keras: "
+    "the model as it was, with all its layers. Takes none of the options "
+    "above.",
 )
 @click.option("--force", is_flag=True, help="Replace FILE if it is there.")
 def convert(checkpoint, out, force, whole, **given):
