@@ -98,3 +98,18 @@ def test_what_is_no_place_for_a_file_is_told(tmp_path, name, message):
     with pytest.raises(UserError, match=message):
         files.must_be_writable(f"{tmp_path}/{name}")
     assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
+
+
+def test_only_regular_files_are_opened(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("file")
+    for name in ("file", "link", "missing"):
+        files.must_be_regular(tmp_path / name)
+    for path, kind in (
+        (tmp_path, "a folder"),
+        (tmp_path / "pipe", "a pipe"),
+        ("/dev/null", "a device"),
+    ):
+        with pytest.raises(UserError, match=f"is {kind}, not a regular"):
+            files.must_be_regular(path)

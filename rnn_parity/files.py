@@ -24,6 +24,34 @@ def must_be_writable(path):
         pass
 
 
+def must_be_regular(path):
+    """Refuses to open what is there but is not a regular file.
+
+    Opening a pipe waits for its other end for ever, and a device has no end.
+    A link to a regular file is one.
+
+    Raises:
+        UserError: `path` is a folder, a pipe, a socket or a device.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return  # whoever opens it says why it cannot be read
+    if not stat.S_ISREG(mode):
+        raise UserError(
+            f"{path} is {_kind_of(mode)}, not a regular file; name a file"
+        )
+
+
+def _kind_of(mode):
+    kinds = (
+        (stat.S_ISDIR, "a folder"),
+        (stat.S_ISFIFO, "a pipe"),
+        (stat.S_ISSOCK, "a socket"),
+    )
+    return next((name for test, name in kinds if test(mode)), "a device")
+
+
 def make_folder(path):
     """Makes a folder, and those it is in, unless it is there.
 
