@@ -1,5 +1,6 @@
 # make check   set up, then prove that the versions agree
 # make test    set up, then run the whole test suite
+# make test-all  the same, then what takes longer: whole grids, every page
 # make bench   set up, then time training steps, and ways of unrolling
 # make docs    set up, then build the guide into site/
 # make serve   set up, then show the guide at http://127.0.0.1:8000
@@ -11,7 +12,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test bench docs serve lint format record lock clean
+.PHONY: help setup check test test-all bench docs serve lint format record lock clean
 
 help:
 	@sed -n 's/^# \(make \)/\1/p' Makefile
@@ -30,8 +31,13 @@ $(READY): requirements.txt pyproject.toml
 check: $(READY)
 	$(BIN)/rnn-parity check
 
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
+
 test: $(READY)
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
+	$(PYTEST)
+
+test-all: test
+	$(PYTEST) -m thorough
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.training_step

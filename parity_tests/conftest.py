@@ -29,6 +29,27 @@ SIZES = Config(
 )
 
 
+def spread(grid, chosen):
+    """Parameters of which `make test` runs a part and `make test-all` all.
+
+    For grids whose other cells take the same way through the code.
+
+    Args:
+        grid: list of parameters, each a value or a tuple of values.
+        chosen: says of one whether `make test` runs it.
+    """
+    return [
+        one
+        if chosen(one)
+        else _thorough(one if type(one) is tuple else [one])
+        for one in grid
+    ]
+
+
+def _thorough(values):
+    return pytest.param(*values, marks=pytest.mark.thorough)
+
+
 @pytest.fixture
 def call_cli(capsys):
     """`rnn-parity` in this process, which has TensorFlow already."""

@@ -1,11 +1,13 @@
 """tf2.unroll: one contract for every way of running over time."""
 
 import functools
+import itertools
 from typing import NamedTuple
 
 import keras
 import numpy as np
 import pytest
+from conftest import spread
 
 from rnn_parity.quiet import tf
 from tf2 import unroll as module
@@ -102,6 +104,11 @@ def keras_rnn(cell, dtype, sequence_length):
     return run
 
 
+def plain_function(function):
+    """Without autograph, which nothing here needs and which takes time."""
+    return tf.function(function, autograph=False)
+
+
 def worst(got, wanted):
     return max(
         float(np.abs(one - other).max() / max(1, np.abs(other).max()))
@@ -109,35 +116,83 @@ def worst(got, wanted):
     )
 
 
-@pytest.fixture(params=["little", "much"])
+@pytest.fixture
 def size(request, monkeypatch):
     """States of few numbers take one way through an LSTM, others another."""
     if request.param == "much":
         monkeypatch.setattr(module, "_LITTLE", 0)
 
 
+SIZES = ["little", "much"]
+LENGTHS = [0, T, 4]
+
+
+@pytest.mark.parametrize(
+    ("size", "name", "lengths"),
+    spread(
+        [
+            *itertools.product(SIZES, [*CELLS, "stack"], [LENGTHS]),
+            *itertools.product(SIZES, [*CELLS, "stack"], [None]),
+        ],
+        lambda one: (
+            one[1] in ("lstm", "own cell", "stack")
+            or one[::2] == ("little", LENGTHS)
+            or one == ("much", "gru", None)
+        ),
+    ),
+    indirect=["size"],
+)
 @pytest.mark.usefixtures("size")
-@pytest.mark.parametrize("lengths", [None, [0, T, 4]])
-@pytest.mark.parametrize("name", [*CELLS, "stack"])
 def test_every_factor_equals_keras_rnn(name, lengths):
     cell, inputs, state = make(name, "float64")
     wanted = everything(
         keras_rnn(cell, "float64", lengths), cell, inputs, state
     )
-    factors = FACTORS if name in ("lstm", "own cell") else ["dynamic", 3]
-    for factor in factors:
+    for factor in factors_of(name, lengths):
         run = functools.partial(
             unroll, cell, unroll=factor, sequence_length=lengths
         )
-        traced = tf.function(functools.partial(everything, run, cell))
+        traced = plain_function(functools.partial(everything, run, cell))
         assert worst(traced(inputs, state), wanted) < 1e-14, factor
     eager = everything(run, cell, inputs, state)
     assert worst(eager, wanted) < 1e-14
 
 
-@pytest.mark.usefixtures("size")
+def factors_of(name, lengths):
+    """All factors where they are what is tested, else one of each kind."""
+    every = name in ("lstm", "own cell") and lengths is not None
+    return FACTORS if every and module._LITTLE else ["dynamic", 3]
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("size", SIZES, indirect=True)
 @pytest.mark.parametrize("name", ["lstm", "own cell"])
-@pytest.mark.parametrize("factor", ["dynamic", 3])
+@pytest.mark.parametrize("lengths", [None, LENGTHS])
+@pytest.mark.usefixtures("size")
+def test_every_factor_equals_the_static_loop(name, lengths):
+    cell, inputs, state = make(name, "float64")
+    results = []
+    for factor in FACTORS:
+        run = functools.partial(
+            unroll, cell, unroll=factor, sequence_length=lengths
+        )
+        traced = plain_function(functools.partial(everything, run, cell))
+        results.append(traced(inputs, state))
+    for factor, result in zip(FACTORS, results, strict=True):
+        assert worst(result, results[0]) < 1e-14, factor
+
+
+@pytest.mark.parametrize(
+    ("size", "name", "factor"),
+    spread(
+        list(itertools.product(SIZES, ["lstm", "own cell"], ["dynamic", 3])),
+        lambda one: (
+            one in [("little", "lstm", "dynamic"), ("much", "own cell", 3)]
+        ),
+    ),
+    indirect=["size"],
+)
+@pytest.mark.usefixtures("size")
 def test_xla_gives_the_same(name, factor):
     cell, inputs, state = make(name, "float32")
     lengths = [T, 2, 0]
@@ -147,7 +202,9 @@ def test_xla_gives_the_same(name, factor):
     rnn = keras_rnn(cell, "float32", lengths)
     wanted = everything(rnn, cell, inputs, state)
     compiled = tf.function(
-        functools.partial(everything, run, cell), jit_compile=True
+        functools.partial(everything, run, cell),
+        autograph=False,
+        jit_compile=True,
     )
     assert worst(compiled(inputs, state), wanted) < 2e-6
 
