@@ -5,6 +5,7 @@ cleaning up, before the n-th time that it asks the system for something that
 has to do with files.
 """
 
+import contextlib
 import errno
 import itertools
 import os
@@ -225,6 +226,26 @@ def test_of_many_writers_one_writes_at_a_time(tmp_path):
         thread.join()
     assert not wrong
     assert written
+    assert names_in(tmp_path) == ["out"]
+
+
+def test_a_lock_that_its_owner_removed_is_none(tmp_path, monkeypatch):
+    """Between opening and locking it, its owner ends and another comes."""
+    path = tmp_path / "out"
+    flock = files.fcntl.flock
+    with contextlib.ExitStack() as other:
+
+        def too_late(handle, how):
+            monkeypatch.setattr(files.fcntl, "flock", flock)
+            shutil.rmtree(tmp_path / ".out.rnn-parity")
+            other.enter_context(files.reserve(path))
+            flock(handle, how)
+
+        monkeypatch.setattr(files.fcntl, "flock", too_late)
+        with pytest.raises(UserError, match="another rnn-parity writes"):
+            overwrite(path, "x")
+        assert names_in(tmp_path) == [".out.rnn-parity"]
+    overwrite(path, "x")
     assert names_in(tmp_path) == ["out"]
 
 
