@@ -613,6 +613,20 @@ def test_force_writes_through_a_link_and_keeps_permissions(
     assert stat.S_IMODE(new.stat().st_mode) == 0o640
 
 
+def test_what_earlier_releases_left_is_named(call_cli, mine):
+    for name in (".o.keras.abcd_123", ".p.abcd_123", ".o.keras.swp"):
+        (mine / name).mkdir()
+    for command, name in (
+        (("convert", mine / "from", "--out", mine / "o.keras"), ".o.keras"),
+        (("export", mine / "m.keras", "--out", mine / "p"), ".p"),
+    ):
+        done = call_cli(*command)
+        assert done.returncode == 0, done.stderr
+        assert f"{mine / name}.abcd_123 may be left" in done.stdout
+        assert ".swp" not in done.stdout
+        assert (mine / f"{name}.abcd_123").is_dir()
+
+
 @pytest.mark.parametrize("kind", ["pipe", "folder"])
 def test_force_replaces_only_a_file(call_cli, tmp_path, kind):
     out = tmp_path / "out.keras"

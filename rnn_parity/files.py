@@ -10,6 +10,7 @@ import dataclasses
 import hashlib
 import os
 import pathlib
+import re
 import shutil
 import stat
 import tempfile
@@ -370,6 +371,25 @@ def _remove(folder):
         os.unlink(folder / _LOCK)
     with contextlib.suppress(OSError):  # another process has it already
         os.rmdir(folder)
+
+
+def leftovers(path):
+    """A line for each thing that an earlier release left when killed.
+
+    Those had no lock, so this does not know whether they are in use.
+    """
+    target = pathlib.Path(os.path.realpath(path))
+    begun = re.compile(re.escape(f".{target.name}.") + r"[a-z0-9_]{8}")
+    try:
+        names = sorted(os.listdir(target.parent))
+    except OSError:
+        return []
+    return [
+        f"{target.with_name(name)} may be left from a command that was "
+        "killed; remove it unless one is running"
+        for name in names
+        if begun.fullmatch(name)
+    ]
 
 
 def _short(name):

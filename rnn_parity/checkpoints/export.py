@@ -56,7 +56,8 @@ def export_checkpoint(
     with replacing.reserve(prefix, force) as place:
         origin, notes = _origin(model, like, options)
         shapes, more = _export(model, origin, place, progress or _silent)
-    return shapes, [*notes, *more, *_old_format(prefix)]
+    notes += [*more, *_old_format(prefix), *files.leftovers(prefix)]
+    return shapes, notes
 
 
 def _silent(what, share):

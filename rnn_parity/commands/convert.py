@@ -108,7 +108,11 @@ def _print(report, out):
 
 
 def _print_written(out, own):
+    from rnn_parity import files
+
     console = options.console(markup=False)
+    for line in files.leftovers(out):
+        console.print(line, soft_wrap=True)
     console.print(f"wrote {out}", style="bold", soft_wrap=True)
     if own and str(out).endswith(".keras"):
         console.print(
