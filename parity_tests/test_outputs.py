@@ -732,6 +732,21 @@ def test_a_run_is_gone_on_with_by_one(call_cli, tmp_path):
     assert checkpoint.read(folder).epoch == 2
 
 
+@pytest.fixture
+def within_two_minutes():
+    """Ends a test that would wait for ever."""
+
+    def end(*_):
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.alarm(120)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.usefixtures("within_two_minutes")
 def test_no_pipe_is_opened(call_cli, mine):
     """Opening one would wait for ever."""
     (mine / "run").mkdir()
