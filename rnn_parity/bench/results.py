@@ -284,6 +284,9 @@ def read(path):
     Raises:
         UserError: it cannot be read, or is something else.
     """
+    from rnn_parity import files
+
+    files.must_be_regular(path)
     try:
         with open(path, encoding="utf-8") as file:
             made = json.load(file)

@@ -5,17 +5,20 @@ has the forget bias subtracted again, which is right to within one unit in
 the last place of the folded bias (of the forget bias, where that is larger).
 """
 
-import glob
 import os
 import pathlib
-import shutil
-import tempfile
 import zipfile
 
 import numpy as np
 
 from rnn_parity import files
-from rnn_parity.checkpoints import forms, optimizers, saving
+from rnn_parity.checkpoints import (
+    forms,
+    optimizers,
+    replacing,
+    saving,
+    sources,
+)
 from rnn_parity.checkpoints.recognise import KERAS_ADAM
 from rnn_parity.errors import UserError
 
@@ -45,9 +48,23 @@ def export_checkpoint(
     Raises:
         UserError: the model is of another kind, or cannot be written.
     """
-    prefix = check(out, force)
-    progress = progress or (lambda what, share: None)
-    origin, notes = _origin(model, like, options)
+    prefix = _prefix(out)
+    inputs = [model, *(sources.files_of(like) if like else ())]
+    for path in replacing.files_at(prefix):
+        files.must_not_be(path, inputs, "what is exported, or read for it")
+    files.must_be_regular(model)
+    with replacing.reserve(prefix, force) as place:
+        origin, notes = _origin(model, like, options)
+        shapes, more = _export(model, origin, place, progress or _silent)
+    notes += [*more, *_old_format(prefix), *files.leftovers(prefix)]
+    return shapes, notes
+
+
+def _silent(what, share):
+    """Shows no progress."""
+
+
+def _export(model, origin, place, progress):
     progress("loading", 0.0)
     loaded = _load(pathlib.Path(model))
     optimizer, more = _optimizer(loaded, origin)
@@ -58,28 +75,32 @@ def export_checkpoint(
         done += array.nbytes
         progress(name, min(1.0, done / total))
 
-    files.make_folder(prefix.parent)
-    shapes = write(prefix, _arrays(loaded, origin, optimizer), written)
-    return shapes, [*notes, *more]
+    return write(place, _arrays(loaded, origin, optimizer), written), more
 
 
-def check(out, force=False):
-    """The prefix to write, once nothing is in the way.
+def _prefix(out):
+    """The prefix to write.
 
     Raises:
-        UserError: it is there already, is a folder, or cannot be written.
+        UserError: it is a folder.
     """
-    prefix = pathlib.Path(str(out).removesuffix(".index"))
-    if prefix.is_dir() or str(out).endswith(os.sep):
+    prefix = os.fspath(out).removesuffix(".index")
+    if os.path.isdir(prefix) or not os.path.basename(prefix):
         raise UserError(
-            f"{prefix} is a folder; name a prefix in it, {prefix}/model.ckpt"
+            f"{prefix} is a folder; name a prefix in it, "
+            f"{os.path.join(prefix, 'model.ckpt')}"
         )
-    index = prefix.with_name(f"{prefix.name}.index")
-    if (index.exists() or prefix.exists()) and not force:
-        raise UserError(f"{prefix} exists already; --force replaces it")
-    if prefix.parent.is_dir():  # or it is made once there is what to write
-        files.must_be_writable(index)
-    return prefix
+    return pathlib.Path(prefix)
+
+
+def _old_format(prefix):
+    """A note where a file of the old format stays beside the new ones."""
+    if not os.path.lexists(prefix):
+        return []
+    return [
+        f"{prefix} itself, of the old format, is left as it was; TensorFlow "
+        f"reads {prefix}.index instead"
+    ]
 
 
 def _origin(model, like, options):
@@ -392,29 +413,29 @@ def write(prefix, arrays, written=lambda name, array: None):
     What is large becomes several data files, so that little of it is in
     memory at once.
 
+    Args:
+        prefix: a path, or the `replacing.Place` that is kept already.
+
     Returns:
         {name: shape}.
     """
     from rnn_parity.quiet import tf
 
     try:
-        with tempfile.TemporaryDirectory(
-            dir=prefix.parent, prefix=f".{prefix.name}."
-        ) as folder:
-            temporary = pathlib.Path(folder) / prefix.name
+        with replacing.reserve(prefix) as place:
             shards, shapes = [], {}
             for tensors in _shards(arrays):
-                shards.append(f"{temporary}.{len(shards)}")
-                _save(tf, shards[-1], tensors)
+                shards.append(_save(tf, place.folder, len(shards), tensors))
                 for name in list(tensors):
                     shapes[name] = tensors[name].shape
                     written(name, tensors.pop(name))
+            shards = _in_other_number(tf, place, shards)
             tf.raw_ops.MergeV2Checkpoints(
-                checkpoint_prefixes=shards,
-                destination_prefix=str(temporary),
+                checkpoint_prefixes=[shard for shard, _ in shards],
+                destination_prefix=str(place.folder / replacing.NEW),
                 delete_old_dirs=False,
             )
-            _move(temporary, prefix)
+            place.put()
             return shapes
     except OSError as error:
         raise UserError(f"cannot write {prefix}: {error.strerror}") from None
@@ -437,34 +458,56 @@ def _shards(arrays):
         yield tensors
 
 
-def _save(tf, prefix, tensors):
-    names = sorted(tensors)
+def _save(tf, folder, number, arrays):
+    """Writes a data file; returns (its prefix, {name: TensorFlow dtype})."""
+    names = sorted(arrays)
+    prefix = str(folder / f"{number}")
+    tensors = [forms.tensor(arrays[name]) for name in names]
     tf.raw_ops.SaveV2(
         prefix=prefix,
         tensor_names=names,
         shape_and_slices=[""] * len(names),
-        tensors=[forms.tensor(tensors[name]) for name in names],
+        tensors=tensors,
     )
+    dtypes = [tensor.dtype for tensor in tensors]
+    return prefix, dict(zip(names, dtypes, strict=True))
 
 
-def _move(temporary, prefix):
-    """The index last, the old one first: without it there is nothing."""
-    index = prefix.with_name(f"{prefix.name}.index")
-    for old in (index, prefix, *prefix.parent.glob(f"{_escaped(prefix)}*")):
-        old.unlink(missing_ok=True)
-    written = sorted(temporary.parent.glob(f"{_escaped(temporary)}*"))
-    for path in written:
-        shutil.move(path, prefix.with_name(path.name))
-    shutil.move(temporary.with_name(index.name), index)
-    state = prefix.with_name("checkpoint")
-    if not state.exists():
-        state.write_text(
-            f'model_checkpoint_path: "{prefix.name}"\n'
-            f'all_model_checkpoint_paths: "{prefix.name}"\n',
-            "utf-8",
-        )
+def _in_other_number(tf, place, shards):
+    """As many data files as no checkpoint at that prefix has.
+
+    Their names tell the number, so the old ones can stay until the new
+    index is there.
+    """
+    total = sum(len(dtypes) for _, dtypes in shards)
+    number = place.free_number(len(shards), total)
+    made = len(shards)
+    while len(shards) != number:
+        few = sorted(shards, key=lambda shard: len(shard[1]))
+        taken = few[-1:] if len(shards) < number else few[:2]
+        arrays = {}
+        for shard in taken:
+            arrays |= _restored(tf, *shard)
+            shards.remove(shard)
+        parts = [arrays]
+        if len(taken) == 1:
+            names = sorted(arrays)
+            half = len(names) // 2
+            parts = [
+                {name: arrays[name] for name in some}
+                for some in (names[:half], names[half:])
+            ]
+        for part in parts:
+            shards.append(_save(tf, place.folder, made, part))
+            made += 1
+    return shards
 
 
-def _escaped(prefix):
-    """What begins the names of its data files, for a glob."""
-    return glob.escape(f"{prefix.name}.data-")
+def _restored(tf, prefix, dtypes):
+    tensors = tf.raw_ops.RestoreV2(
+        prefix=prefix,
+        tensor_names=list(dtypes),
+        shape_and_slices=[""] * len(dtypes),
+        dtypes=list(dtypes.values()),
+    )
+    return dict(zip(dtypes, tensors, strict=True))

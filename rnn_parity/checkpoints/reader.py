@@ -332,10 +332,14 @@ def _all_shards(prefix, ending):
         raise UserError(
             f"{prefix} has an index but no data; copy its .data- files too"
         )
-    total = found[-1][1]
-    missing = sorted(
-        set(range(total)) - {n for n, of in found if of == total}
-    )
+    lacking = {
+        total: sorted(
+            set(range(total)) - {n for n, of in found if of == total}
+        )
+        for _, total in found
+    }
+    # An export that was cut off leaves files of two numbers, one complete.
+    total, missing = min(lacking.items(), key=lambda one: len(one[1]))
     if missing:
         raise UserError(
             f"{prefix} lacks {len(missing)} of its {total} data files (the "

@@ -12,15 +12,19 @@ import dataclasses
 import json
 import math
 import os
-import pathlib
 import shutil
-import tempfile
 import zipfile
 
 import numpy as np
 
 from rnn_parity import files
-from rnn_parity.checkpoints import forms, kinds, optimizers, reader
+from rnn_parity.checkpoints import (
+    forms,
+    kinds,
+    optimizers,
+    reader,
+    sources,
+)
 from rnn_parity.checkpoints.inventory import Cell
 from rnn_parity.errors import UserError
 
@@ -33,71 +37,77 @@ ENDINGS = (".keras", ".weights.h5", ".npz")
 
 
 def save(converted, path, force=False):
-    """See `convert.Converted.save`."""
-    path = check(path, converted.checkpoint.path, force)
-    if path.name.endswith(".npz"):
-        with files.atomic_write(path, "wb") as file:
-            _write_npz(file, arrays(converted))
-        return
-    _write(converted.model, path, lambda file: _add_origin(converted, file))
+    """See `convert.Converted.save`; `path` may be what `reserve` gave."""
+    with reserve(path, converted.checkpoint.path, force) as place:
+        if place.path.endswith(".npz"):
+            with place.writing("wb") as file:
+                _write_npz(file, arrays(converted))
+            return
+        _write(
+            converted.model, place, lambda file: _add_origin(converted, file)
+        )
 
 
 def save_model(model, path, source, force=False):
     """Writes a model that has no origin of ours; see `save`."""
-    path = check(path, source, force)
-    if path.name.endswith(".npz"):
-        raise UserError(f"{path} must end in .keras or .weights.h5")
-    _write(model, path, lambda file: None)
+    with reserve(path, source, force) as place:
+        if place.path.endswith(".npz"):
+            raise UserError(f"{path} must end in .keras or .weights.h5")
+        _write(model, place, lambda file: None)
 
 
-def _write(model, path, add):
+def _write(model, place, add):
     """A model to its file; `add` may put more into a `.keras` file."""
-    size = _must_have_room(model, path)
-    with _temporary_beside(path) as temporary:
+    size = _must_have_room(model, place)
+    with _temporary_in(place) as temporary:
         with through_memory(size <= SMALL):
             model.save(temporary)
-        if path.name.endswith(".keras"):
+        if place.path.endswith(".keras"):
             add(temporary)
-            os.replace(temporary, path)
+            place.put(temporary)
         else:
             # HDF5 crashes on a full disk, so Keras writes it within a zip.
             with (
                 zipfile.ZipFile(temporary) as archive,
                 archive.open("model.weights.h5") as weights,
-                files.atomic_write(path, "wb") as file,
+                place.writing("wb") as file,
             ):
                 shutil.copyfileobj(weights, file)
 
 
-def check(path, source, force=False):
-    """Says before the long work what would hinder writing after it.
+@contextlib.contextmanager
+def reserve(path, source, force=False):
+    """Keeps the file to write, from before the long work until after it.
 
     Args:
+        path: of the file, or the `files.Place` that is kept already.
         source: the path of what is converted.
 
+    Yields:
+        The `files.Place`.
+
     Raises:
-        UserError: another ending, there already, not writable, or the source.
+        UserError: another ending, there already, not writable, the source,
+            or another process writes it.
     """
-    path = pathlib.Path(path)
-    if not path.name.endswith(ENDINGS):
+    if not os.fspath(path).rstrip(os.sep).endswith(ENDINGS):
         raise UserError(
             f"{path} must end in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}"
         )
-    if path.is_file() and os.path.realpath(path) == os.path.realpath(source):
-        raise UserError(f"{path} is what is converted; name another file")
-    if path.exists() and not force and not path.is_dir():
-        raise UserError(f"{path} exists already; --force replaces it")
-    files.must_be_writable(path)
-    return path
+    files.must_not_be(path, sources.files_of(source), "what is converted")
+    if not os.path.isdir(path):
+        files.must_be_regular(path)
+    with files.reserve(path, replace=force) as place:
+        yield place
 
 
-def _must_have_room(model, path):
+def _must_have_room(model, place):
     """Bytes of the model; HDF5 would crash on a full disk."""
     size = size_of(model)
-    free = shutil.disk_usage(path.parent).free
+    free = shutil.disk_usage(place.folder).free
     if free < 2 * size:
         raise UserError(
-            f"cannot write {path}: it takes {2 * size / 1e6:.3g} MB for "
+            f"cannot write {place}: it takes {2 * size / 1e6:.3g} MB for "
             f"a while, and {free / 1e6:.3g} MB are free"
         )
     return size
@@ -130,16 +140,13 @@ def through_memory(small):
 
 
 @contextlib.contextmanager
-def _temporary_beside(path):
-    """A path for a `.keras` file, gone afterwards."""
+def _temporary_in(place):
+    """A path for a `.keras` file; HDF5's errors become one line."""
     try:
-        with tempfile.TemporaryDirectory(
-            dir=path.parent, prefix=f".{path.name}."
-        ) as folder:
-            yield pathlib.Path(folder) / "model.keras"
+        yield place.folder / "model.keras"
     except OSError as error:
         reason = error.strerror or str(error).split("\n", maxsplit=1)[0]
-        raise UserError(f"cannot write {path}: {reason}") from None
+        raise UserError(f"cannot write {place}: {reason}") from None
 
 
 def _write_npz(file, arrays):

@@ -1,5 +1,6 @@
 """`rnn-parity bench`."""
 
+import contextlib
 import pathlib
 
 import click
@@ -92,7 +93,8 @@ def bench(preset, device, folder, names, compare, **sizes):
     if preset == RNN_TEST:
         if names or any(sizes.values()):
             raise UserError(f"{RNN_TEST} has sizes and strategies of its own")
-        return _rnn_test(device, _folder(folder))
+        with _reserved(folder, RNN_TEST) as place:
+            return _rnn_test(device, place)
     preset, jobs = _preset(preset, device, sizes)
     from rnn_parity import memory
     from rnn_parity.bench import contest
@@ -100,10 +102,10 @@ def bench(preset, device, folder, names, compare, **sizes):
     every = _programme(jobs, names)
     for job in every:
         memory.check_job(job)
-    folder = _folder(folder)
-    about = contest.probe(device)
-    made = _measure(preset, jobs, every, about)
-    paths = _write(made, folder) if folder else []
+    with _reserved(folder, NAME) as place:
+        about = contest.probe(device)
+        made = _measure(preset, jobs, every, about)
+        paths = _write(made, place) if place else []
     _show(made)
     for path in paths:
         click.echo(f"wrote {path}")
@@ -118,7 +120,7 @@ def _compare(first, second):
     return options.OK
 
 
-def _rnn_test(device, folder):
+def _rnn_test(device, place):
     """TensorFlow's own tables."""
     from rnn_parity import files, progress
     from rnn_parity.bench import contest, results, rnn_test, tables
@@ -133,11 +135,9 @@ def _rnn_test(device, folder):
     console = options.console()
     for table in shown:
         console.print(table.rich())
-    if folder:
+    if place:
         text = tables.page("TensorFlow's rnn_test.py", asked, shown)
-        paths = [
-            folder / f"{RNN_TEST}{suffix}" for suffix in (".json", ".md")
-        ]
+        paths = [place, pathlib.Path(place.path).with_name(f"{RNN_TEST}.md")]
         results.write(paths[0], made)
         with files.atomic_write(paths[1]) as file:
             file.write(text)
@@ -184,16 +184,22 @@ def _programme(preset, names):
     )
 
 
-def _folder(folder):
-    """The folder to write to, made if need be; tried before the work."""
+@contextlib.contextmanager
+def _reserved(folder, name):
+    """The `files.Place` of the results, if any; tried before the work.
+
+    Args:
+        folder: where to write, made if need be; or None.
+        name: of the results, without its ending.
+    """
     from rnn_parity import files
 
     if folder is None:
-        return None
-    folder = pathlib.Path(folder)
+        yield None
+        return
     files.make_folder(folder)
-    files.must_be_writable(folder / f"{NAME}.json")
-    return folder
+    with files.reserve(pathlib.Path(folder) / f"{name}.json") as place:
+        yield place
 
 
 def _measure(name, preset, every, about):
@@ -218,12 +224,13 @@ def _show(made):
         console.print(table.rich())
 
 
-def _write(made, folder):
+def _write(made, place):
     from rnn_parity import files
     from rnn_parity.bench import plots, results, tables
 
     asked = results.Results(made)
-    paths = [folder / f"{NAME}.json", folder / f"{NAME}.md"]
+    folder = pathlib.Path(place.path).parent
+    paths = [place, folder / f"{NAME}.md"]
     results.write(paths[0], made)
     with files.atomic_write(paths[1]) as file:
         file.write(tables.markdown(asked))

@@ -1,5 +1,7 @@
 """`rnn-parity check`."""
 
+import contextlib
+
 import click
 
 from rnn_parity import sections
@@ -76,7 +78,6 @@ def check(
       rnn-parity check --impl numpy_ref --against 1.15.5   (no TensorFlow)
     """
     from rnn_parity import check as proof
-    from rnn_parity import files
 
     wanted = proof.comparisons(
         section_keys or None,
@@ -85,13 +86,25 @@ def check(
         implementations or sections.IMPLEMENTATIONS,
         against,
     )
-    if json_path:
-        files.must_be_writable(json_path)
-    results = _climb(wanted, jobs)
-    if json_path:
-        _write_json(json_path, results)
+    with _reserved(json_path) as place:
+        results = _climb(wanted, jobs)
+        if place:
+            _write_json(place, results)
     _print_results(results)
     return options.DIFFERENT if any(r.first for r in results) else options.OK
+
+
+@contextlib.contextmanager
+def _reserved(path):
+    """The `files.Place` to write to at the end, if any."""
+    from rnn_parity import files
+
+    if path is None:
+        yield None
+        return
+    options.must_begin_with(b"{", path, "JSON")
+    with files.reserve(path) as place:
+        yield place
 
 
 def _climb(wanted, jobs):

@@ -53,10 +53,10 @@ def convert(checkpoint, out, force, whole, **given):
     from rnn_parity.checkpoints import saving
     from rnn_parity.checkpoints.convert import convert_checkpoint
 
-    saving.check(out, checkpoint, force)
-    with progress.shares("converting") as show:
-        converted = convert_checkpoint(checkpoint, progress=show, **given)
-    converted.save(out, force)
+    with saving.reserve(out, checkpoint, force) as place:
+        with progress.shares("converting") as show:
+            converted = convert_checkpoint(checkpoint, progress=show, **given)
+        converted.save(place)
     _print(converted.report, out)
 
 
@@ -69,10 +69,10 @@ def _convert_whole(path, out, force):
     from rnn_parity import progress
     from rnn_parity.checkpoints import saving, whole
 
-    saving.check(out, path, force)
-    with progress.shares("converting") as show:
-        converted = whole.convert_model(path, progress=show)
-    converted.save(out, force)
+    with saving.reserve(out, path, force) as place:
+        with progress.shares("converting") as show:
+            converted = whole.convert_model(path, progress=show)
+        converted.save(place)
     console = options.console(markup=False)
     console.print(
         f"the Keras 3 model computes what tf-keras does, to "
@@ -108,7 +108,11 @@ def _print(report, out):
 
 
 def _print_written(out, own):
+    from rnn_parity import files
+
     console = options.console(markup=False)
+    for line in files.leftovers(out):
+        console.print(line, soft_wrap=True)
     console.print(f"wrote {out}", style="bold", soft_wrap=True)
     if own and str(out).endswith(".keras"):
         console.print(

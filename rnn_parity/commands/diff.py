@@ -70,7 +70,7 @@ def diff(section, regions, numpy, html):
     if html:
         from rnn_parity import side_by_side_page
 
-        files.must_be_writable(html)
+        options.must_begin_with(b"<!DOCTYPE html", html, "HTML page")
         with files.atomic_write(html) as file:
             file.write(side_by_side_page.page(section, titles, parts))
         return

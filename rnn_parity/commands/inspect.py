@@ -1,9 +1,10 @@
 """`rnn-parity inspect`."""
 
+import contextlib
+
 import click
 
 from rnn_parity.commands import checkpoint_options, options
-from rnn_parity.errors import UserError
 
 
 @click.command()
@@ -29,31 +30,31 @@ def inspect(checkpoint, json_path, **answers):
       rnn-parity inspect model.ckpt-1000
       rnn-parity inspect trained/ --cell rnn/mine=BasicLSTMCell
     """
-    from rnn_parity import files
     from rnn_parity.checkpoints import reader
     from rnn_parity.checkpoints.options import Options
 
-    if json_path not in (None, "-"):
-        files.must_be_writable(json_path)
-        _must_be_json(json_path)
-    opened = reader.open_checkpoint(checkpoint)
-    inventory = Options(**answers).recognise(opened)
-    if json_path:
-        _write_json(opened, inventory, json_path)
+    with _reserved(json_path, checkpoint) as place:
+        opened = reader.open_checkpoint(checkpoint)
+        inventory = Options(**answers).recognise(opened)
+        if place:
+            _write_json(opened, inventory, place)
     if json_path != "-":
         _print(opened, inventory)
 
 
-def _must_be_json(path):
-    """A slip must not cost a checkpoint."""
-    import os
+@contextlib.contextmanager
+def _reserved(path, checkpoint):
+    """Where to write JSON: None, -, or a `files.Place` that is no input."""
+    from rnn_parity import files
+    from rnn_parity.checkpoints import sources
 
-    if os.path.isfile(path) and os.path.getsize(path):
-        with open(path, "rb") as file:
-            if file.read(1) != b"{":
-                raise UserError(
-                    f"{path} is there already and no JSON; name another file"
-                )
+    if path in (None, "-"):
+        yield path
+        return
+    options.must_begin_with(b"{", path, "JSON")
+    files.must_not_be(path, sources.files_of(checkpoint))
+    with files.reserve(path) as place:
+        yield place
 
 
 def _print(opened, inventory):

@@ -1,5 +1,7 @@
 """What several commands take and print with."""
 
+import os
+
 import click
 
 from rnn_parity import sections
@@ -26,6 +28,30 @@ def _called(param):
     if isinstance(param, click.Argument):
         return param.name.upper()
     return param.opts[0]
+
+
+def must_begin_with(start, path, kind):
+    """Sees that writing to `path` would replace a file of its own kind.
+
+    A slip must not cost a model.
+
+    Args:
+        start: bytes that every such file begins with.
+        kind: what such a file is called.
+
+    Raises:
+        UserError: what is there is something else.
+    """
+    if os.path.isfile(path) and os.path.getsize(path):
+        try:
+            with open(path, "rb") as file:
+                found = file.read(len(start))
+        except OSError as error:
+            raise UserError(f"cannot read {path}: {error.strerror}") from None
+        if found != start:
+            raise UserError(
+                f"{path} is there already and no {kind}; name another file"
+            )
 
 
 def names(known):

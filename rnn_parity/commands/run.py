@@ -142,14 +142,22 @@ def run(section, **given):
     """
     section = sections.find(section)
     _quieten_if_launched(given)
-    _check_files(given)
-    saved = _saved(section, given)
-    config = _config(given, saved)
-    _prepare(given, saved, config)
-    if given["over"] == "processes" and given["worker"] is None:
-        from rnn_parity.training import workers
+    _check_combination(given)
+    with contextlib.ExitStack() as held:
+        _reserve(given, held)
+        saved = _saved(section, given, held)
+        config = _config(given, saved)
+        _prepare(given, saved, config)
+        if given["over"] == "processes" and given["worker"] is None:
+            from rnn_parity.training import workers
 
-        return workers.launch(sys.argv[1:], given["workers"])
+            held.close()  # the first worker writes the files
+            return workers.launch(sys.argv[1:], given["workers"])
+        return _start(section, config, given, saved)
+
+
+def _start(section, config, given, saved):
+    """Makes the session and runs it; returns the exit code."""
     import numpy as np
 
     # The summary tells of numbers that grew too large.
@@ -206,10 +214,8 @@ def _quieten_if_launched(given):
         given.update(save=None, figure=None, animate=None, live=False)
 
 
-def _check_files(given):
-    """What would fail at the end fails before the start."""
-    from rnn_parity.training import checkpoint
-
+def _check_combination(given):
+    """Refuses options that contradict one another."""
     if given["save"] and given["resume"]:
         raise UserError(
             "--resume keeps its checkpoint in its own folder; "
@@ -221,37 +227,52 @@ def _check_files(given):
         raise UserError("--save-every goes with --save or --resume")
     if given["over"] and not given["workers"]:
         raise UserError("--over says what workers are; add --workers N")
-    if given["save"]:
-        checkpoint.must_be_free(given["save"])
-    if given["figure"] or given["animate"]:
-        from rnn_parity.training import picture
-
-        if given["figure"]:
-            picture.check_figure(given["figure"])
-        if given["animate"]:
-            picture.check_film(given["animate"])
 
 
-def _saved(section, given):
-    """The checkpoint to go on from, or None."""
-    if not given["resume"]:
-        return None
+def _reserve(given, held):
+    """Keeps the files to write: what would fail at the end fails now."""
     from rnn_parity import files
     from rnn_parity.training import checkpoint
 
-    saved = checkpoint.read(given["resume"])
+    given["place"] = None
+    if given["save"]:
+        given["place"] = held.enter_context(
+            checkpoint.reserve_new(given["save"])
+        )
+    pictures = [name for name in ("figure", "animate") if given[name]]
+    if not pictures:
+        return
+    from rnn_parity.training import picture
+
+    checks = {"figure": picture.check_figure, "animate": picture.check_film}
+    for name in pictures:
+        if given["resume"]:
+            read = [f"{given['resume']}/{checkpoint.NAME}"]
+            files.must_not_be(given[name], read, "what training goes on from")
+        checks[name](given[name])
+        given[name] = held.enter_context(files.reserve(given[name]))
+
+
+def _saved(section, given, held):
+    """The checkpoint to go on from, or None."""
+    folder = given["resume"]
+    if not folder:
+        return None
+    from rnn_parity.training import checkpoint
+
+    saved = checkpoint.read(folder)
+    if not given["worker"]:
+        given["place"] = held.enter_context(checkpoint.reserve(folder))
+        saved = checkpoint.read(folder)  # the last that others wrote
     if saved.section != section.key:
         raise UserError(
-            f"{given['resume']} holds section {saved.section}, not "
-            f"{section.key}"
+            f"{folder} holds section {saved.section}, not {section.key}"
         )
     if given["seed"] not in (None, saved.seed):
         raise UserError(
-            f"{given['resume']} was trained with seed {saved.seed}, not "
+            f"{folder} was trained with seed {saved.seed}, not "
             f"{given['seed']}"
         )
-    checkpoint.clear_leftovers(given["resume"])
-    files.must_be_writable(f"{given['resume']}/{checkpoint.NAME}")
     return saved
 
 
@@ -401,7 +422,7 @@ def _train(session, watchers, given, interruption):
     """Trains to the end, or to Ctrl-C; returns whether it was that."""
     from rnn_parity import progress
 
-    folder = None if given["worker"] else given["save"] or given["resume"]
+    place = given["place"]
     saved_at = time.monotonic()
     left = _steps_left(session)
     with (
@@ -421,19 +442,20 @@ def _train(session, watchers, given, interruption):
             )
             for watch in watchers:
                 watch(lambda: _drawn(session))
-            if folder and time.monotonic() - saved_at >= given["save_every"]:
-                session.checkpoint().write(folder)
+            if place and time.monotonic() - saved_at >= given["save_every"]:
+                session.checkpoint().write(place)
                 saved_at = time.monotonic()
-        if folder:
-            session.checkpoint().write(folder)
+        if place:
+            session.checkpoint().write(place)
     if interruption.asked:
-        _say_where(session, folder, given)
+        _say_where(session, given)
     return interruption.asked
 
 
-def _say_where(session, folder, given):
+def _say_where(session, given):
     where = f"interrupted after step {session.steps_done}"
-    if folder:
+    folder = given["save"] or given["resume"]
+    if given["place"]:
         words = ["run", session.section.key, "--resume", folder]
         for name in ("workers", "over", "device"):
             if given[name]:

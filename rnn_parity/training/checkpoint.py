@@ -4,9 +4,11 @@
 the bit, and besides what says where in the training they belong.
 """
 
+import contextlib
 import dataclasses
 import io
 import json
+import os
 import pathlib
 import zipfile
 import zlib
@@ -74,6 +76,9 @@ class Checkpoint:
     def write(self, folder):
         """Replaces the folder's checkpoint by this one.
 
+        Args:
+            folder: a path, or what `reserve` or `reserve_new` gave.
+
         Raises:
             UserError: it cannot be written; the one before is still there.
         """
@@ -82,7 +87,7 @@ class Checkpoint:
         about |= {"format": _FORMAT, "version": _VERSION}
         arrays = {f"network/{name}": v for name, v in self.arrays.items()}
         arrays |= {"state": self.state, "losses": self.losses}
-        with files.atomic_write(pathlib.Path(folder) / NAME, "wb") as file:
+        with reserve(folder) as place, place.writing("wb") as file:
             np.savez(file, about=np.array(json.dumps(about)), **arrays)
 
 
@@ -95,6 +100,7 @@ def read(folder):
     path = pathlib.Path(folder) / NAME
     if not pathlib.Path(folder).is_dir():
         raise UserError(f"there is no folder {folder} to resume from")
+    files.must_be_regular(path)
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -173,19 +179,56 @@ def _fits(read):
     )
 
 
-def must_be_free(folder):
-    """Makes `folder`, or sees that nothing in it would be lost.
+@contextlib.contextmanager
+def reserve(folder):
+    """Keeps the folder's checkpoint for this process, to be replaced.
+
+    What a killed process left half-written is removed.
+
+    Yields:
+        The `files.Place` of it.
 
     Raises:
-        UserError: it holds a checkpoint or anything else, or it cannot be
-            made or written.
+        UserError: it cannot be written, or another process does.
+    """
+    if isinstance(folder, files.Place):
+        yield folder
+        return
+    path = pathlib.Path(folder) / NAME
+    files.must_be_regular(path)
+    with files.reserve(path) as place:
+        clear_leftovers(folder)
+        yield place
+
+
+@contextlib.contextmanager
+def reserve_new(folder):
+    """Makes `folder`, or sees that nothing in it would be lost; keeps it.
+
+    Yields:
+        The `files.Place` of the checkpoint that is to be there.
+
+    Raises:
+        UserError: it holds a checkpoint or anything else, cannot be made or
+            written, or another process writes there.
     """
     folder = pathlib.Path(folder)
+    files.must_not_be_home(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        held = [path.name for path in folder.iterdir()]
     except FileExistsError:
         raise UserError(f"{folder} is a file; name a folder") from None
+    except OSError as error:
+        raise UserError(f"cannot use {folder}: {error.strerror}") from None
+    _must_be_free(folder)
+    with reserve(folder) as place:
+        _must_be_free(folder)  # still, now that nobody else writes there
+        yield place
+
+
+def _must_be_free(folder):
+    try:
+        held = os.listdir(folder)
     except OSError as error:
         raise UserError(f"cannot use {folder}: {error.strerror}") from None
     if NAME in held:
@@ -199,13 +242,12 @@ def must_be_free(folder):
         raise UserError(
             f"{folder} holds other files; name a new or an empty folder"
         )
-    files.must_be_writable(folder / NAME)
 
 
 def clear_leftovers(folder):
-    """Removes what a killed process left half-written."""
+    """Removes what earlier releases left half-written when killed."""
     for path in pathlib.Path(folder).iterdir():
-        if _is_leftover(path.name):
+        if _is_leftover(path.name) and path.is_file():
             path.unlink(missing_ok=True)
 
 
