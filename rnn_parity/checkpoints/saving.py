@@ -54,8 +54,7 @@ def _write(model, path, add):
     """A model to its file; `add` may put more into a `.keras` file."""
     size = _must_have_room(model, path)
     with _temporary_beside(path) as temporary:
-        with through_memory(size <= SMALL):
-            model.save(temporary)
+        _save_as_keras(model, temporary, size <= SMALL)
         if path.name.endswith(".keras"):
             add(temporary)
             os.replace(temporary, path)
@@ -112,21 +111,21 @@ def size_of(model):
     )
 
 
-@contextlib.contextmanager
-def through_memory(small):
-    """Whether Keras has its HDF5 file in memory: only of small models.
+def _save_as_keras(model, path, small):
+    """Writes a `.keras` file, by way of an HDF5 file in it.
 
     On disk HDF5 crashes where a limit is met; in memory it takes a copy of
-    the whole model. Keras decides by how much is free.
+    the whole model, which is for small ones. Keras decides by how much
+    memory is free, unless what it writes is a folder.
     """
-    from keras.src.saving import saving_lib
-
-    kept = saving_lib.is_memory_sufficient
-    saving_lib.is_memory_sufficient = lambda _model: small
-    try:
-        yield
-    finally:
-        saving_lib.is_memory_sufficient = kept
+    if small:
+        model.save(path)
+        return
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        model.save(folder, zipped=False)
+        with zipfile.ZipFile(path, "w") as archive:
+            for member in sorted(pathlib.Path(folder).rglob("*")):
+                archive.write(member, member.relative_to(folder))
 
 
 @contextlib.contextmanager

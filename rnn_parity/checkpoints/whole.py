@@ -192,11 +192,12 @@ class _Renewal:
         """A model of Keras 3, its weights zeros."""
         import keras
 
-        from rnn_parity.checkpoints import model
+        from rnn_parity.checkpoints import undrawn
 
         renewed = self.renewed_model(type(old).__name__, old.get_config())
+        renewed = undrawn.by_name(renewed)
         try:
-            with model.nothing_drawn():
+            with undrawn.nothing_drawn():
                 return keras.saving.deserialize_keras_object(renewed)
         except Exception as error:
             whole = str(error).rpartition("Exception encountered: ")[2]
