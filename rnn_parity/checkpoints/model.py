@@ -166,33 +166,34 @@ def _one_way(converted, stack, x):
         if cell.scope not in converted.layers:
             _add(converted, cell, _layer(converted, cell))
         name = f"{encode(stack.name)}.{at}"
-        x = _dropped_input(converted, name, x)
+        x = _dropped_input(converted, cell, name, x)
         y = converted.layers[cell.scope](x)[0]
         if cell.scope in converted.residual:
             add = keras.layers.Add(
                 dtype=y.dtype, name=_free(converted, f"{name}.add")
             )
             y = add([x, y])
-        x = _dropped_output(converted, name, y)
+        x = _dropped_output(converted, cell, name, y)
     return x
 
 
-def _dropped_input(converted, name, x):
+def _dropped_input(converted, cell, name, x):
     keep = converted.options.input_keep_prob
-    return _dropped(converted, f"{name}.input_dropout", x, keep)
+    return _dropped(converted, cell, f"{name}.input_dropout", x, keep)
 
 
-def _dropped_output(converted, name, x):
+def _dropped_output(converted, cell, name, x):
     keep = converted.options.output_keep_prob
-    return _dropped(converted, f"{name}.output_dropout", x, keep)
+    return _dropped(converted, cell, f"{name}.output_dropout", x, keep)
 
 
-def _dropped(converted, name, x, keep):
+def _dropped(converted, cell, name, x, keep):
     """As a DropoutWrapper does it: drawn for every step and row."""
     if keep == 1:
         return x
-    name = _free(converted, name)
-    return keras.layers.Dropout(1 - keep, dtype=x.dtype, name=name)(x)
+    return keras.layers.Dropout(
+        1 - keep, dtype=converted.dtype(cell), name=_free(converted, name)
+    )(x)
 
 
 def _free(converted, name):
@@ -255,20 +256,28 @@ def _two_ways(converted, name, forward, backward, x):
         layers = [both.forward_layer, both.backward_layer]
         converted.layers[name] = both
     else:
-        y = _side_by_side(converted, encode(name), layers, x)
+        y = _side_by_side(converted, forward[0], encode(name), layers, x)
     for layer, cells in zip(layers, (forward, backward), strict=True):
         for cell, keras_cell in zip(cells, _inner_cells(layer), strict=True):
             _add(converted, cell, layer, keras_cell)
     return y
 
 
-def _side_by_side(converted, name, layers, x):
-    """Two directions that no one layer of Keras holds."""
+def _side_by_side(converted, cell, name, layers, x):
+    """Two directions that no one layer of Keras holds.
+
+    Args:
+        cell: one of them, for its dtype.
+        name: what names of layers begin with.
+        layers: forward and backward.
+        x: [B, T, I].
+    """
     both = []
     # Each direction's cell has a DropoutWrapper, with draws of its own.
     for layer, way in zip(layers, ("forward", "backward"), strict=True):
-        y = layer(_dropped_input(converted, f"{name}.{way}", x))[0]
-        both.append(_dropped_output(converted, f"{name}.{way}", y))
+        at = f"{name}.{way}"
+        y = layer(_dropped_input(converted, cell, at, x))[0]
+        both.append(_dropped_output(converted, cell, at, y))
     both[1] = keras.ops.flip(both[1], axis=1)
     # A function of Keras takes no name.
     flip = both[1]._keras_history.operation

@@ -172,6 +172,9 @@ def restore(converted):
             f"{f'and {len(missing) - 1} more have' * (len(missing) > 1)}"
             f"{'has' * (len(missing) == 1)} none"
         )
+    other = _of_other_dtype(converted, names, slots)
+    if other:
+        return f"slots of {base} are left out: {other}"
     progress = _progress(converted, base)
     if isinstance(progress, str):
         return progress
@@ -189,6 +192,17 @@ def restore(converted):
         optimizer.iterations.assign(progress.steps)
     converted.model.compile(optimizer=optimizer)
     return _line(converted, base, match, progress)
+
+
+def _of_other_dtype(converted, names, slots):
+    """Says which slot is not of its variable's dtype, if there is one."""
+    dtypes = converted.checkpoint.dtypes
+    for by_name in slots.values():
+        for name in sorted(names):
+            wanted, found = dtypes[converted.source(name)], by_name[name]
+            if dtypes[found] != wanted:
+                return f"{found} is {dtypes[found]}, and {name} {wanted}"
+    return None
 
 
 def in_keras(optimizer, base, slots):

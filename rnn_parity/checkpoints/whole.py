@@ -14,6 +14,7 @@ import inspect
 import json
 import os
 import pathlib
+import threading
 
 import numpy as np
 
@@ -22,6 +23,9 @@ from rnn_parity.checkpoints import hdf5, keras_config
 from rnn_parity.errors import UserError
 
 _BATCH, _STEPS, _SEED = 3, 5, 20161123
+# Filters of warnings are the process'; two threads that put each other's
+# back would leave them changed.
+_ALONE = threading.Lock()
 _INSTEAD = "without --whole its recurrent layers are converted"
 _CODE = "is Python code in the file, which is not run here"
 # What runs on a GPU alone; tf-keras turns the weights round as it loads them.
@@ -433,7 +437,7 @@ def _run(model, inputs):
 
     from rnn_parity.quiet import tf
 
-    with warnings.catch_warnings():
+    with _ALONE, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         outputs = model(inputs, training=False)
     return [np.asarray(each) for each in tf.nest.flatten(outputs)]

@@ -1,0 +1,353 @@
+"""What converts has the dtypes of its file, whatever the process is set to.
+
+Every kind of part is in one checkpoint, with slots, so that each setting of
+the process costs one conversion.
+"""
+
+import contextlib
+import copy
+import json
+import threading
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+import tf_keras
+from conftest import run_python
+from test_convert import PROJECTED, STORED, shapes_of
+
+import rnn_parity
+from rnn_parity import UserError, ladder
+from rnn_parity.checkpoints import kinds, reader, undrawn
+from rnn_parity.checkpoints.export import export_checkpoint
+
+RATE = 0.1  # which float16, float32 and float64 all round
+DTYPES = ("float16", "float32", "float64")
+OPTIONS = {
+    "residual": ["residual", "turned"],
+    "cells": {"residual/lstm_cell": "LSTMCell"},
+    "learning_rate": RATE,
+}
+
+
+class Arrays:
+    """The variables of cells, random, none of them symmetric."""
+
+    def __init__(self, dtype, seed=3):
+        self.dtype, self.random = dtype, np.random.default_rng(seed)
+
+    def __call__(self, *shape):
+        return self.random.normal(0.1, 0.5, shape).astype(self.dtype)
+
+    def lstm(self, scope, inputs, units):
+        return {
+            f"{scope}/kernel": self(inputs + units, 4 * units),
+            f"{scope}/bias": self(4 * units),
+        }
+
+    def projected(self, scope, inputs, units, outputs):
+        return {
+            f"{scope}/kernel": self(inputs + outputs, 4 * units),
+            f"{scope}/bias": self(4 * units),
+            f"{scope}/projection/kernel": self(units, outputs),
+            **{f"{scope}/w_{gate}_diag": self(units) for gate in "fio"},
+        }
+
+    def gru(self, scope, inputs, units):
+        return {
+            f"{scope}/gates/kernel": self(inputs + units, 2 * units),
+            f"{scope}/gates/bias": self(2 * units),
+            f"{scope}/candidate/kernel": self(inputs + units, units),
+            f"{scope}/candidate/bias": self(units),
+        }
+
+    def normalised(self, scope, inputs, units):
+        found = {f"{scope}/kernel": self(inputs + units, 4 * units)}
+        for name in ("input", "transform", "forget", "output", "state"):
+            for part in ("gamma", "beta"):
+                found[f"{scope}/{name}/{part}"] = self(units)
+        return found
+
+    def words(self):
+        """An embedding, a loop and a read-out."""
+        return {
+            "words/embedding": self(11, 9),
+            **self.gru("words/rnn/gru_cell", 9, 14),
+            "out/kernel": self(14, 13),
+            "out/bias": self(13),
+        }
+
+
+def everything(dtype):
+    """{name: array} of every form that a stack takes, and its slots."""
+    make = Arrays(dtype)
+    deep = "deep/multi_rnn_cell/cell_{}/basic_lstm_cell"
+    net = "net/cell_{}/bidirectional_rnn/{}/lstm_cell"
+    found = {
+        **make.lstm("plain/lstm_cell", 3, 5),
+        **make.lstm(deep.format(0), 3, 4),
+        **make.lstm(deep.format(1), 4, 2),
+        **make.lstm("both/fw/lstm_cell", 3, 4),
+        **make.lstm("both/bw/lstm_cell", 3, 2),
+        # No one layer of Keras holds these two.
+        **make.lstm("mixed/fw/lstm_cell", 3, 4),
+        **make.gru("mixed/bw/gru_cell", 3, 2),
+        **make.lstm(net.format(0, "fw"), 3, 4),
+        **make.lstm(net.format(0, "bw"), 3, 3),
+        **make.lstm(net.format(1, "fw"), 7, 4),
+        **make.lstm(net.format(1, "bw"), 7, 3),
+        **make.lstm("residual/lstm_cell", 3, 3),
+        **make.lstm("turned/fw/lstm_cell", 3, 3),
+        **make.lstm("turned/bw/lstm_cell", 3, 3),
+        **make.projected("projected/lstm_cell", 3, 6, 2),
+        **make.normalised("normal/layer_norm_basic_lstm_cell", 3, 3),
+        **make.words(),
+    }
+    return found | {
+        f"{name}/Momentum": make(*array.shape)
+        for name, array in found.items()
+    }
+
+
+# --- What a process can be set to ---
+
+
+SETTINGS = {
+    "mixed_float16": (None, "mixed_float16"),
+    "mixed_bfloat16": (None, "mixed_bfloat16"),
+    "policy float64": (None, "float64"),
+    "floatx float64": ("float64", "float64"),
+    "floatx float16": ("float16", "float16"),
+}
+
+
+@contextlib.contextmanager
+def set_to(name):
+    """The process' floatx and dtype policy, as they were afterwards."""
+    before = keras.config.floatx(), keras.config.dtype_policy()
+    floatx, policy = SETTINGS[name]
+    try:
+        keras.config.set_floatx(floatx or before[0])
+        keras.config.set_dtype_policy(policy)
+        yield
+        # Converting has left both alone.
+        assert keras.config.floatx() == (floatx or before[0])
+        assert keras.config.dtype_policy().name == policy
+    finally:
+        keras.config.set_floatx(before[0])
+        keras.config.set_dtype_policy(before[1])
+
+
+def config_in(path):
+    """A `.keras` file's configuration, without addresses of objects."""
+    with zipfile.ZipFile(path) as archive:
+        return without_ids(json.loads(archive.read("config.json")))
+
+
+def without_ids(value):
+    if isinstance(value, list):
+        return [without_ids(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: without_ids(each)
+        for key, each in value.items()
+        if key != "shared_object_id"
+    }
+
+
+def inputs_of(model, dtype):
+    random = np.random.default_rng(7)
+    tensors = model.inputs
+    found = {
+        tensor.name: random.integers(0, 11, (2, 4))
+        if "int" in tensor.dtype
+        else random.standard_normal((2, 4, tensor.shape[-1])).astype(dtype)
+        for tensor in tensors
+    }
+    return found if len(found) > 1 else found.popitem()[1]
+
+
+def outputs_of(model, dtype="float32"):
+    found = model(inputs_of(model, dtype))
+    found = found if isinstance(found, dict) else {"one": found}
+    return {name: np.asarray(each) for name, each in found.items()}
+
+
+def weights_of(model):
+    """Those that are no random seeds, and the optimizer's."""
+    optimizer = getattr(model, "optimizer", None)
+    return [
+        np.asarray(variable)
+        for variable in (
+            *model.weights,
+            *(optimizer.variables if optimizer else ()),
+        )
+        if variable.name != "seed_generator_state"
+    ]
+
+
+def assert_same(found, expected):
+    """Bit for bit, and of the same dtype."""
+    if isinstance(expected, dict):
+        assert list(found) == list(expected)
+        found, expected = found.values(), expected.values()
+    for one, other in zip(found, expected, strict=True):
+        assert one.dtype == other.dtype
+        np.testing.assert_array_equal(one, other)
+
+
+def layers_in(model):
+    return [
+        layer
+        for layer in model._flatten_layers()
+        if not isinstance(layer, keras.layers.InputLayer)
+    ]
+
+
+def assert_all_of(model, dtype):
+    for layer in (model, *layers_in(model)):
+        assert layer.dtype_policy.name == dtype, layer.name
+    of_rows = {v.dtype for v in model.weights if "seed" not in v.name}
+    assert of_rows == {dtype}
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("everything") / "float32.npz"
+    np.savez(path, **everything("float32"))
+    return path
+
+
+@pytest.fixture(scope="module")
+def as_ever(file):
+    """(weights, outputs, configuration) where nothing is set."""
+    found = rnn_parity.convert_checkpoint(file, **OPTIONS)
+    assert_all_of(found.model, "float32")
+    found.save(file.with_name("as_ever.keras"))
+    config = config_in(file.with_name("as_ever.keras"))
+    return weights_of(found.model), outputs_of(found.model), config
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_a_setting_of_the_process_changes_nothing(
+    setting, file, as_ever, tmp_path
+):
+    """Nor does how many layers it has made: the names are the same."""
+    weights, outputs, config = as_ever
+    path = tmp_path / "model.keras"
+    with set_to(setting):
+        found = rnn_parity.convert_checkpoint(file, **OPTIONS)
+        assert type(found.model.optimizer) is keras.optimizers.SGD
+        assert_all_of(found.model, "float32")
+        assert_same(weights_of(found.model), weights)
+        assert_same(outputs_of(found.model), outputs)
+        found.save(path)
+        export_checkpoint(path, tmp_path / "back")
+    assert config_in(path) == config
+    assert_same(weights_of(keras.models.load_model(path)), weights)
+    back = reader.open_checkpoint(tmp_path / "back")
+    for name, array in everything("float32").items():
+        np.testing.assert_array_equal(back.read(name), array, name)
+        assert back.dtypes[name] == "float32"
+
+
+def test_floatx_in_keras_json_changes_nothing(file, as_ever, tmp_path):
+    (tmp_path / "keras.json").write_text('{"floatx": "float16"}')
+    code = (
+        "import sys, keras, rnn_parity\n"
+        "assert keras.config.floatx() == 'float16'\n"
+        f"rnn_parity.convert_checkpoint({str(file)!r}, **{OPTIONS!r})"
+        ".save(sys.argv[1])"
+    )
+    path = tmp_path / "model.keras"
+    import os
+
+    environment = {**os.environ, "KERAS_HOME": str(tmp_path)}
+    done = run_python("-c", code, path, env=environment)
+    assert done.returncode == 0, done.stderr
+    weights, _, config = as_ever
+    assert config_in(path) == config
+    assert_same(weights_of(keras.models.load_model(path)), weights)
+
+
+@pytest.mark.parametrize("setting", ["mixed_float16", "floatx float64"])
+def test_dropout_has_the_dtype_of_what_it_drops(setting, tmp_path):
+    make = Arrays("float32")
+    path = tmp_path / "weights.npz"
+    np.savez(
+        path,
+        **make.lstm("both/fw/lstm_cell", 3, 4),
+        **make.lstm("both/bw/lstm_cell", 3, 2),
+    )
+    keep = {"input_keep_prob": 0.8, "output_keep_prob": 0.6}
+    plain = rnn_parity.convert_checkpoint(path)
+    with set_to(setting):
+        found = rnn_parity.convert_checkpoint(path, **keep)
+        assert_all_of(found.model, "float32")
+        outputs = outputs_of(found.model)
+    for one, other in zip(
+        outputs.values(), outputs_of(plain.model).values(), strict=True
+    ):
+        assert one.dtype == other.dtype
+        assert ladder.error_of(one, other) < 1e-6
+    names = [layer.name for layer in found.model.layers]
+    again = rnn_parity.convert_checkpoint(path, **keep).model.layers
+    assert names == [layer.name for layer in again]
+
+
+# --- Every form and every kind, in each dtype ---
+
+
+def assert_goes_back(found, arrays, tmp_path):
+    """To a checkpoint, bit for bit."""
+    found.save(tmp_path / "model.keras")
+    export_checkpoint(tmp_path / "model.keras", tmp_path / "back")
+    back = reader.open_checkpoint(tmp_path / "back")
+    for name, array in arrays.items():
+        assert back.dtypes[name] == array.dtype.name, name
+        np.testing.assert_array_equal(back.read(name), array, name)
+
+
+def assert_agrees_to_rounding(found, dtype):
+    """Each part is within a few places of what numpy_ref computes."""
+    for one in found.report.agreements:
+        assert one.error <= 30 * np.finfo(dtype).eps, one
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float64"])
+def test_every_form_of_a_stack_in_another_dtype(dtype, tmp_path):
+    arrays = everything(dtype)
+    np.savez(tmp_path / "weights.npz", **arrays)
+    found = rnn_parity.convert_checkpoint(tmp_path / "weights.npz", **OPTIONS)
+    assert_all_of(found.model, dtype)
+    assert_agrees_to_rounding(found, dtype)
+    slots = found.model.optimizer.momentums
+    assert {slot.dtype for slot in slots} == {dtype}
+    assert found.model.optimizer.learning_rate.dtype == "float32"
+    outputs = outputs_of(found.model, dtype)
+    assert {each.dtype.name for each in outputs.values()} == {dtype}
+    assert_goes_back(found, arrays, tmp_path)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_every_kind_of_cell_in_each_dtype(dtype, tmp_path):
+    make, arrays, told = Arrays(dtype), {}, {}
+    for kind, stored in STORED.items():
+        projected = kind in PROJECTED
+        shapes = shapes_of(kind, 3, 5, 4 if projected else 5, projected)
+        scope = f"of_{kind.lower()}/{stored}"
+        told[scope] = kind
+        of_kind = kinds.BY_NAME[kind]
+        for argument, shape in shapes.items():
+            name = f"{scope}/{of_kind.arguments[argument][0]}"
+            arrays[name] = make(*shape)
+    np.savez(tmp_path / "weights.npz", **arrays)
+    found = rnn_parity.convert_checkpoint(
+        tmp_path / "weights.npz", cells=told
+    )
+    assert {cell.kind.name for cell in found.cells} == set(STORED)
+    assert_all_of(found.model, dtype)
+    assert_agrees_to_rounding(found, dtype)
+    assert_goes_back(found, arrays, tmp_path)
