@@ -5,8 +5,8 @@ the process costs one conversion.
 """
 
 import contextlib
-import copy
 import json
+import os
 import threading
 import zipfile
 
@@ -23,7 +23,6 @@ from rnn_parity.checkpoints import kinds, reader, undrawn
 from rnn_parity.checkpoints.export import export_checkpoint
 
 RATE = 0.1  # which float16, float32 and float64 all round
-DTYPES = ("float16", "float32", "float64")
 OPTIONS = {
     "residual": ["residual", "turned"],
     "cells": {"residual/lstm_cell": "LSTMCell"},
@@ -262,8 +261,6 @@ def test_floatx_in_keras_json_changes_nothing(file, as_ever, tmp_path):
         ".save(sys.argv[1])"
     )
     path = tmp_path / "model.keras"
-    import os
-
     environment = {**os.environ, "KERAS_HOME": str(tmp_path)}
     done = run_python("-c", code, path, env=environment)
     assert done.returncode == 0, done.stderr
@@ -331,7 +328,7 @@ def test_every_form_of_a_stack_in_another_dtype(dtype, tmp_path):
     assert_goes_back(found, arrays, tmp_path)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dtype", ["float16", "float64"])
 def test_every_kind_of_cell_in_each_dtype(dtype, tmp_path):
     make, arrays, told = Arrays(dtype), {}, {}
     for kind, stored in STORED.items():
@@ -351,3 +348,263 @@ def test_every_kind_of_cell_in_each_dtype(dtype, tmp_path):
     assert_all_of(found.model, dtype)
     assert_agrees_to_rounding(found, dtype)
     assert_goes_back(found, arrays, tmp_path)
+
+
+# --- Several dtypes in one checkpoint ---
+
+
+def in_dtypes(arrays, **dtypes):
+    """The arrays, those whose names end so in another dtype."""
+    return {
+        name: array.astype(
+            next(
+                (to for end, to in dtypes.items() if name.endswith(end)),
+                array.dtype,
+            )
+        )
+        for name, array in arrays.items()
+    }
+
+
+def of_words(**dtypes):
+    return in_dtypes(Arrays("float32").words(), **dtypes)
+
+
+def two_layers():
+    cell = "rnn/multi_rnn_cell/cell_{}/lstm_cell"
+    first, second = Arrays("float32"), Arrays("float64")
+    return first.lstm(cell.format(0), 3, 4) | second.lstm(
+        cell.format(1), 4, 2
+    )
+
+
+def two_directions():
+    first, second = Arrays("float32"), Arrays("float64")
+    return first.lstm("both/fw/lstm_cell", 3, 4) | second.lstm(
+        "both/bw/lstm_cell", 3, 4
+    )
+
+
+MIXED = {
+    "in a cell": (
+        lambda: in_dtypes(
+            Arrays("float32").lstm("rnn/lstm_cell", 3, 5), bias="float64"
+        ),
+        ("rnn/lstm_cell/kernel is float32", "rnn/lstm_cell/bias float64"),
+    ),
+    "in a stack": (
+        two_layers,
+        ("cell_0/lstm_cell/kernel is float32", "kernel float64"),
+    ),
+    "in two directions": (
+        two_directions,
+        (
+            "both/fw/lstm_cell/kernel is float32",
+            "bw/lstm_cell/kernel float64",
+        ),
+    ),
+    "in a read-out": (
+        lambda: of_words(**{"out/bias": "float64"}),
+        ("out/kernel is float32", "out/bias float64"),
+    ),
+    "of an embedding that would be rounded": (
+        lambda: of_words(embedding="float64"),
+        ("words/embedding is float64", "which takes what it gives, float32"),
+    ),
+    "of a read-out that would round": (
+        lambda: of_words(**{"out/kernel": "float16", "out/bias": "float16"}),
+        ("words/rnn/gru_cell/gates/kernel is float32", "float16"),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MIXED)
+def test_several_dtypes_are_one_line(case, tmp_path):
+    make, parts = MIXED[case]
+    np.savez(tmp_path / "weights.npz", **make())
+    with pytest.raises(UserError) as refused:
+        rnn_parity.convert_checkpoint(tmp_path / "weights.npz")
+    line = str(refused.value)
+    for part in (*parts, "save all variables as float"):
+        assert part in line
+    assert "\n" not in line
+
+
+def test_saved_in_the_dtype_that_the_line_names_it_converts(tmp_path):
+    make, _ = MIXED["in a cell"]
+    arrays = {n: array.astype("float64") for n, array in make().items()}
+    np.savez(tmp_path / "weights.npz", **arrays)
+    found = rnn_parity.convert_checkpoint(tmp_path / "weights.npz")
+    assert_all_of(found.model, "float64")
+
+
+def test_what_is_cast_to_more_digits_is_said_and_exact(tmp_path):
+    """Also where dropout is between: it computes with the cells' digits."""
+    dtypes = {"embedding": "float16", "out/kernel": "float64"}
+    arrays = of_words(**dtypes, **{"out/bias": "float64"})
+    np.savez(tmp_path / "weights.npz", **arrays)
+    found = rnn_parity.convert_checkpoint(
+        tmp_path / "weights.npz", input_keep_prob=0.9
+    )
+    notes = "\n".join(found.report.notes)
+    assert "words/embedding (float16) gives is cast to float32" in notes
+    assert "gates/kernel (float32) gives is cast to float64" in notes
+    (dropout,) = (
+        layer
+        for layer in found.model.layers
+        if isinstance(layer, keras.layers.Dropout)
+    )
+    assert dropout.compute_dtype == "float32"
+    wide = of_words(embedding="float32")
+    wide["words/embedding"] = arrays["words/embedding"].astype("float32")
+    np.savez(tmp_path / "wide.npz", **wide)
+    other = rnn_parity.convert_checkpoint(tmp_path / "wide.npz")
+    ids = np.arange(10).reshape(2, 5)
+    outputs = [one.run(ids)[0] for one in (found, other)]
+    assert_same(outputs[:1], outputs[1:])
+    logits = found.read_out(outputs[0])
+    exact = outputs[0].astype("float64") @ arrays["out/kernel"]
+    assert logits.dtype == "float64"
+    assert ladder.error_of(logits, exact + arrays["out/bias"]) < 1e-15
+    assert_goes_back(found, arrays, tmp_path)
+
+
+def test_slots_of_another_dtype_are_left_out(tmp_path):
+    arrays = Arrays("float64").lstm("rnn/lstm_cell", 3, 5)
+    slots = {
+        f"{name}/Momentum": array.astype("float32")
+        for name, array in arrays.items()
+    }
+    np.savez(tmp_path / "weights.npz", **arrays, **slots)
+    found = rnn_parity.convert_checkpoint(
+        tmp_path / "weights.npz", learning_rate=RATE
+    )
+    assert "Momentum is float32, and rnn/" in found.report.optimizer
+    assert not hasattr(found.model, "optimizer")
+    assert_goes_back(found, arrays | slots, tmp_path)
+
+
+# --- Whole models ---
+
+
+def whole_model(dtype):
+    layers, of = tf_keras.layers, {"dtype": dtype}
+    x = tf_keras.Input((4, 3), **of)
+    y = layers.Bidirectional(
+        layers.LSTM(4, return_sequences=True, **of), **of
+    )(x)
+    within = tf_keras.Sequential(
+        [tf_keras.Input((4, 8), **of), layers.GRU(3, **of)]
+    )
+    return tf_keras.Model(x, layers.Dense(2, **of)(within(y)))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "setting"),
+    [
+        ("float32", "floatx float16"),
+        ("float64", "mixed_bfloat16"),
+        ("float16", "floatx float64"),
+    ],
+)
+def test_a_whole_model_has_the_dtypes_of_its_file(dtype, setting, tmp_path):
+    old = whole_model(dtype)
+    old.save(tmp_path / "model.h5")
+    found = rnn_parity.convert_model(tmp_path / "model.h5")
+    with set_to(setting):
+        other = rnn_parity.convert_model(tmp_path / "model.h5")
+        assert_all_of(other.model, dtype)
+        outputs = outputs_of(other.model, dtype)
+    assert_same(outputs, outputs_of(found.model, dtype))
+    assert_same(weights_of(other.model), old.get_weights())
+    assert other.error <= 30 * np.finfo(dtype).eps
+
+
+# --- Nothing is left behind, nor in the way of another thread ---
+
+
+def attributes_of_keras():
+    """What would be replaced if something of Keras was."""
+    from keras.src.saving import saving_lib
+
+    classes = [
+        each
+        for each in vars(keras.initializers).values()
+        if isinstance(each, type)
+    ]
+    return [dict(vars(each)) for each in (*classes, saving_lib)]
+
+
+def assert_draws(layer):
+    layer.build((None, None, 3))
+    kernels = [w for w in layer.weights if w.name.endswith("kernel")]
+    assert len(kernels) == 2
+    for kernel in kernels:
+        assert np.asarray(kernel).all()
+
+
+def test_two_threads_convert_at_once(tmp_path):
+    paths = [tmp_path / f"{seed}.npz" for seed in (1, 2)]
+    for seed, path in enumerate(paths):
+        make = Arrays("float32", seed)
+        np.savez(
+            path,
+            **make.lstm("both/fw/lstm_cell", 3, 4),
+            **make.lstm("both/bw/lstm_cell", 3, 4),
+        )
+    alone = [rnn_parity.convert_checkpoint(path) for path in paths]
+    before, found, times = attributes_of_keras(), {}, 4
+    together = threading.Barrier(len(paths))
+
+    def convert(path):
+        found[path] = []
+        for time in range(times):
+            together.wait(60)
+            model = rnn_parity.convert_checkpoint(path)
+            model.save(path.with_name(f"{path.stem}_{time}.keras"))
+            found[path].append(model)
+
+    threads = [threading.Thread(target=convert, args=[p]) for p in paths]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert attributes_of_keras() == before
+    assert_draws(keras.layers.LSTM(5))
+    for path, right in zip(paths, alone, strict=True):
+        assert len(found[path]) == times
+        for one in found[path]:
+            assert_same(weights_of(one.model), weights_of(right.model))
+            assert_same(outputs_of(one.model), outputs_of(right.model))
+
+
+def test_another_thread_draws_while_one_does_not():
+    layer = keras.layers.LSTM(5)
+    with undrawn.nothing_drawn():
+        thread = threading.Thread(target=assert_draws, args=[layer])
+        thread.start()
+        thread.join()
+    assert layer.built
+    assert np.asarray(layer.weights[0]).all()
+
+
+def test_an_error_midway_leaves_nothing():
+    before, layer = attributes_of_keras(), None
+
+    def fail():
+        nonlocal layer
+        with undrawn.nothing_drawn():
+            layer = keras.layers.LSTM(5)
+            layer.build((None, None, 3))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert not np.asarray(layer.cell.kernel).any()
+    assert attributes_of_keras() == before
+    for initializer, kind in (
+        (layer.cell.kernel_initializer, keras.initializers.GlorotUniform),
+        (layer.cell.recurrent_initializer, keras.initializers.Orthogonal),
+    ):
+        assert type(initializer) is kind
+    assert_draws(keras.layers.LSTM.from_config(layer.get_config()))

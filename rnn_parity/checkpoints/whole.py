@@ -202,7 +202,7 @@ class _Renewal:
         renewed = undrawn.by_name(renewed)
         try:
             with undrawn.nothing_drawn():
-                return keras.saving.deserialize_keras_object(renewed)
+                model = keras.saving.deserialize_keras_object(renewed)
         except Exception as error:
             whole = str(error).rpartition("Exception encountered: ")[2]
             reason = whole.split("\n", maxsplit=1)[0][:160]
@@ -210,6 +210,10 @@ class _Renewal:
                 f"Keras 3 cannot make the model of {self.path} ({reason}); "
                 f"{_INSTEAD}"
             ) from None
+        for each in _within(model):
+            if hasattr(each, "layers"):  # a model, whose is not in the file
+                each.dtype_policy = each.layers[-1].dtype_policy
+        return model
 
     def renewed(self, value):
         """What `get_config` gave, or something within."""
