@@ -19,7 +19,7 @@ from test_convert import PROJECTED, STORED, shapes_of
 
 import rnn_parity
 from rnn_parity import UserError, ladder
-from rnn_parity.checkpoints import kinds, reader, undrawn
+from rnn_parity.checkpoints import kinds, reader, saving, undrawn
 from rnn_parity.checkpoints.export import export_checkpoint
 
 RATE = 0.1  # which float16, float32 and float64 all round
@@ -608,3 +608,76 @@ def test_an_error_midway_leaves_nothing():
     ):
         assert type(initializer) is kind
     assert_draws(keras.layers.LSTM.from_config(layer.get_config()))
+
+
+@pytest.mark.parametrize("ending", [".keras", ".weights.h5"])
+def test_a_large_model_is_written_and_read_like_a_small_one(
+    ending, tmp_path, monkeypatch
+):
+    """By way of a folder, so that it is in memory once."""
+    arrays = Arrays("float32").lstm("rnn/lstm_cell", 3, 5)
+    np.savez(tmp_path / "weights.npz", **arrays)
+    found = rnn_parity.convert_checkpoint(tmp_path / "weights.npz")
+    paths = [tmp_path / f"{size}{ending}" for size in ("small", "large")]
+    found.save(paths[0])
+    monkeypatch.setattr(saving, "SMALL", 0)
+    monkeypatch.setattr(undrawn, "_SMALL", 0)
+    found.save(paths[1])
+    assert len(list(tmp_path.iterdir())) == 3  # and nothing beside them
+    if ending == ".keras":
+        assert config_in(paths[1]) == config_in(paths[0])
+        assert_goes_back(found, arrays, tmp_path)
+        assert not list(tmp_path.glob(".*"))
+        loaded = [keras.models.load_model(path) for path in paths]
+    else:
+        loaded = [keras.models.clone_model(found.model) for _ in paths]
+        for model, path in zip(loaded, paths, strict=True):
+            model.load_weights(path)
+    for model in loaded:
+        assert_same(weights_of(model), weights_of(found.model))
+
+
+def test_what_unpacks_to_far_more_is_not_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setattr(undrawn, "_SMALL", 1000)
+    arrays = Arrays("float32").lstm("rnn/lstm_cell", 3, 5)
+    np.savez(tmp_path / "weights.npz", **arrays)
+    found = rnn_parity.convert_checkpoint(tmp_path / "weights.npz")
+    found.save(tmp_path / "model.keras")
+    path = tmp_path / "packed.keras"
+    with (
+        zipfile.ZipFile(tmp_path / "model.keras") as whole,
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed,
+    ):
+        for name in whole.namelist():
+            zeros = bytes(10**6) if name == "model.weights.h5" else b""
+            packed.writestr(name, zeros or whole.read(name))
+    with pytest.raises(UserError, match="unpacks to 1000000"):
+        export_checkpoint(path, tmp_path / "back")
+    assert not list(tmp_path.glob("back*"))
+
+
+def test_nothing_is_drawn(tmp_path, monkeypatch):
+    """Which takes minutes where there are thousands of units."""
+    whole_model("float32").save(tmp_path / "model.h5")
+    make = Arrays("float32")
+    np.savez(
+        tmp_path / "weights.npz",
+        **make.lstm("both/fw/lstm_cell", 3, 4),
+        **make.lstm("both/bw/lstm_cell", 3, 4),
+        **make.projected("projected/lstm_cell", 3, 6, 2),
+        **make.words(),
+    )
+
+    def fail(*_arguments, **_options):
+        raise AssertionError("drawn")
+
+    for kind in ("VarianceScaling", "Orthogonal", "RandomUniform"):
+        monkeypatch.setattr(
+            getattr(keras.initializers, kind), "__call__", fail
+        )
+    found = rnn_parity.convert_checkpoint(tmp_path / "weights.npz")
+    found.save(tmp_path / "model.keras")
+    export_checkpoint(tmp_path / "model.keras", tmp_path / "back")
+    rnn_parity.convert_model(tmp_path / "model.h5")
+    with pytest.raises(AssertionError, match="drawn"):
+        assert_draws(keras.layers.LSTM(5))

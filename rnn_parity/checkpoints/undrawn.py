@@ -105,6 +105,7 @@ def load(path):
             damaged, or has layers that are not known.
     """
     with zipfile.ZipFile(path) as archive, _folder(path) as folder:
+        _check_size(archive.getinfo(_CONFIG))
         config = json.loads(archive.read(_CONFIG))
         compiled = config.pop("compile_config", None) or {}
         pathlib.Path(folder, _CONFIG).write_text(json.dumps(by_name(config)))
