@@ -10,6 +10,7 @@ import os
 import threading
 import zipfile
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -19,7 +20,13 @@ from test_convert import PROJECTED, STORED, shapes_of
 
 import rnn_parity
 from rnn_parity import UserError, ladder
-from rnn_parity.checkpoints import kinds, reader, saving, undrawn
+from rnn_parity.checkpoints import (
+    keras_config,
+    kinds,
+    reader,
+    saving,
+    undrawn,
+)
 from rnn_parity.checkpoints.export import export_checkpoint
 
 RATE = 0.1  # which float16, float32 and float64 all round
@@ -82,6 +89,7 @@ def everything(dtype):
     """{name: array} of every form that a stack takes, and its slots."""
     make = Arrays(dtype)
     deep = "deep/multi_rnn_cell/cell_{}/basic_lstm_cell"
+    tall = "tall/{}/multi_rnn_cell/cell_{}/lstm_cell"
     net = "net/cell_{}/bidirectional_rnn/{}/lstm_cell"
     found = {
         **make.lstm("plain/lstm_cell", 3, 5),
@@ -99,6 +107,10 @@ def everything(dtype):
         **make.lstm("residual/lstm_cell", 3, 3),
         **make.lstm("turned/fw/lstm_cell", 3, 3),
         **make.lstm("turned/bw/lstm_cell", 3, 3),
+        **make.lstm(tall.format("fw", 0), 3, 4),
+        **make.lstm(tall.format("fw", 1), 4, 2),
+        **make.lstm(tall.format("bw", 0), 3, 3),
+        **make.lstm(tall.format("bw", 1), 3, 5),
         **make.projected("projected/lstm_cell", 3, 6, 2),
         **make.normalised("normal/layer_norm_basic_lstm_cell", 3, 3),
         **make.words(),
@@ -518,6 +530,27 @@ def test_a_whole_model_has_the_dtypes_of_its_file(dtype, setting, tmp_path):
     assert_same(outputs, outputs_of(found.model, dtype))
     assert_same(weights_of(other.model), old.get_weights())
     assert other.error <= 30 * np.finfo(dtype).eps
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_layers_that_say_no_dtype_have_that_of_the_weights(dtype, tmp_path):
+    """As Keras 2.0 to 2.2 wrote them, whatever tf-keras' floatx is."""
+    whole_model(dtype).save(tmp_path / "model.h5")
+    with h5py.File(tmp_path / "model.h5", "r+") as file:
+        config = json.loads(file.attrs["model_config"])
+        for layer in keras_config.every_layer(config):
+            if layer["class_name"] != "InputLayer":
+                layer["config"].pop("dtype", None)
+        file.attrs["model_config"] = json.dumps(config)
+    other = {"float32": "float64", "float64": "float32"}[dtype]
+    before = tf_keras.backend.floatx()
+    tf_keras.backend.set_floatx(other)
+    try:
+        found = rnn_parity.convert_model(tmp_path / "model.h5")
+    finally:
+        tf_keras.backend.set_floatx(before)
+    assert_all_of(found.model, dtype)
+    assert found.error <= 30 * np.finfo(dtype).eps
 
 
 # --- Nothing is left behind, nor in the way of another thread ---

@@ -22,6 +22,7 @@ _RANDOM = (
     *("LecunNormal", "LecunUniform", "Orthogonal", "RandomNormal"),
     *("RandomUniform", "TruncatedNormal", "VarianceScaling"),
 )
+_SHORT = {"normal": "RandomNormal", "uniform": "RandomUniform"}
 _CONFIG = "config.json"
 _IN_MEMBERS = ("metadata.json", "model.weights.", "assets/")
 _SMALL = 1 << 28  # bytes
@@ -37,10 +38,12 @@ def nothing_drawn():
     configuration says the same as ever.
     """
     made = []
-    names = {}
-    for name in _RANDOM:
-        undrawn = _undrawn(getattr(keras.initializers, name), made)
-        names[name] = names[_in_snake_case(name)] = undrawn
+    names = {
+        name: _undrawn(getattr(keras.initializers, name), made)
+        for name in _RANDOM
+    }
+    names |= {_in_snake_case(name): kind for name, kind in names.items()}
+    names |= {short: names[name] for short, name in _SHORT.items()}
     try:
         with keras.saving.custom_object_scope(names):
             yield

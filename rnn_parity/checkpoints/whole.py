@@ -108,6 +108,7 @@ def convert_model(path, *, progress=None):
         if of_folder and kind in _WITHOUT_GPU:
             raise _cannot(path, layer, "is taken from HDF5 alone")
         layer["class_name"] = _WITHOUT_GPU.get(kind, kind)
+    _say_dtypes(config, "float32" if of_folder else hdf5.float_of(path))
     old = _loaded(path, config)
     show("making it anew", 0.3)
     renewal = _Renewal(path)
@@ -126,6 +127,17 @@ def convert_model(path, *, progress=None):
     return ConvertedModel(
         model, str(path), error, allowed, renewal.own, notes
     )
+
+
+def _say_dtypes(config, dtype):
+    """Gives layers a dtype that say none, as those of Keras 2.0 to 2.2.
+
+    By default tf-keras takes the process' floatx.
+    """
+    for layer in keras_config.every_layer(config):
+        within = layer["config"]
+        if isinstance(within, dict) and "layers" not in within:
+            within.setdefault("dtype", dtype)
 
 
 def _cannot(path, layer, why):
