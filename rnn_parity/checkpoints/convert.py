@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 
 from rnn_parity.checkpoints import (
+    dtypes,
     forms,
     kinds,
     objects,
@@ -185,12 +186,7 @@ class Converted:
                 f"{self.checkpoint.path} holds no moving averages beside "
                 "the weights"
             )
-        for name in self.weights():
-            dtype = self.checkpoint.dtypes[self.source(name)]
-            if dtype not in ("float16", "float32", "float64"):
-                raise UserError(
-                    f"{name} holds {dtype}, and weights are real numbers"
-                )
+        self._casts = dtypes.check(self)
         optimizers.check(self.inventory.slots, self.options)
 
     def _beyond_keras(self):
@@ -277,7 +273,7 @@ class Converted:
                 "of the gates, zeros at first; trained further it moves too, "
                 "so updates are not those of TensorFlow 1"
             )
-        lines += self._about_stacks()
+        lines += [*self._about_stacks(), *self._casts]
         beside = [
             name
             for name in self.inventory.averages
@@ -349,9 +345,8 @@ class Converted:
         ]
 
     def dtype(self, cell):
-        """The dtype of a cell's arrays, as Keras names it."""
-        dtypes = [self.checkpoint.dtypes[self.source(n)] for n in cell.names]
-        return np.result_type(*dtypes).name
+        """The dtype of a cell's arrays, as Keras names it: they have one."""
+        return self.checkpoint.dtypes[self.source(cell.names[0])]
 
     def forward_cells(self, stack):
         """A stack's forward cells, one as often as it has layers."""

@@ -148,23 +148,26 @@ def describe(cell, options):
     return f"RNN({text})" if is_own(cell, options) else text
 
 
-def make_cell(cell, options, dtype):
+def make_cell(cell, options, dtype, name):
     """The Keras cell, not yet built."""
     import keras
 
     from tf2 import tf1_cells
 
-    name, arguments = _configuration(cell, options, dtype)
+    kind, arguments = _configuration(cell, options, dtype)
+    arguments["name"] = name
     if is_own(cell, options):
-        return getattr(tf1_cells, name)(**arguments)
-    return getattr(keras.layers, f"{name}Cell")(**arguments)
+        return getattr(tf1_cells, kind)(**arguments)
+    return getattr(keras.layers, f"{kind}Cell")(**arguments)
 
 
 def with_residual(keras_cell):
     """A cell that adds its inputs to its outputs."""
     from tf2 import tf1_cells
 
-    return tf1_cells.ResidualCell(keras_cell, dtype=keras_cell.dtype)
+    return tf1_cells.ResidualCell(
+        keras_cell, dtype=keras_cell.dtype, name=f"{keras_cell.name}.residual"
+    )
 
 
 def without_residual(keras_cell):
@@ -188,7 +191,7 @@ def make_layer(cell, options, dtype, name, go_backwards=False):
         "name": name,
     }
     if is_own(cell, options):
-        inside = make_cell(cell, options, dtype)
+        inside = make_cell(cell, options, dtype, f"{name}.cell")
         return keras.layers.RNN(inside, **shared)
     kind, arguments = _configuration(cell, options, dtype)
     return getattr(keras.layers, kind)(**arguments | shared)

@@ -103,6 +103,21 @@ def model_of(path):
     return model, has_slots
 
 
+def float_of(path):
+    """The dtype that holds all weights of a whole model, by name."""
+    import h5py
+
+    found = set()
+
+    def visit(_name, node):
+        if isinstance(node, h5py.Dataset) and node.dtype.kind == "f":
+            found.add(node.dtype)
+
+    with h5py.File(path) as file:
+        file.get("model_weights", file).visititems(visit)
+    return np.result_type(*found).name if found else "float32"
+
+
 def _of_layers(weights):
     """{layer: {name of a weight: HDF5 dataset}}, all in their order.
 

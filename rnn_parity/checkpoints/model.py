@@ -1,11 +1,10 @@
 """The Keras model of a checkpoint: its layers, built and put together."""
 
-import contextlib
 import dataclasses
 
 import keras
 
-from rnn_parity.checkpoints import forms, optimizers
+from rnn_parity.checkpoints import forms, optimizers, undrawn
 from rnn_parity.errors import UserError
 from tf2 import tf1_cells
 
@@ -45,8 +44,17 @@ class Runner:
 def build(converted):
     """Makes every layer, and the model.
 
-    Fills `converted.layers` and `converted._runners` {scope: Runner}.
+    Fills `converted.layers` and `converted._runners` {scope: Runner}. Every
+    layer gets its dtype and its name from the checkpoint: by default Keras
+    takes the dtype from the process' policy, and numbers names by how many
+    layers the process has made.
     """
+    with undrawn.nothing_drawn():
+        return _build(converted)
+
+
+def _build(converted):
+    converted._names = _taken(converted)
     inputs, outputs, logits = {}, {}, {}
     for embedding in converted.inventory.embeddings:
         converted.layers[embedding.name] = _embedding(converted, embedding)
@@ -73,11 +81,25 @@ def build(converted):
     # One thing comes out where it is plain which.
     alone = len(outputs) == 1 and len(logits) == len(read)
     result = logits if alone and logits else outputs | logits
-    return keras.Model(
+    model = keras.Model(
         _only({tensor.name: tensor for tensor in inputs.values()}),
         _only(result),
         name="converted",
     )
+    # Only `compile` looks at it: mixed_float16 scales the loss.
+    model.dtype_policy = model.layers[-1].dtype
+    return model
+
+
+def _taken(converted):
+    """The names of all layers and inputs that are parts of the checkpoint."""
+    inventory = converted.inventory
+    names = {one.name for one in (*inventory.embeddings, *inventory.stacks)}
+    names |= {one.name for one in inventory.read_outs}
+    names |= {f"{name}/inputs" for name in names}
+    return {encode(name) for name in names} | {
+        encode(cell.scope) for cell in converted.cells
+    }
 
 
 def _input(name, dtype, *size):
@@ -106,8 +128,7 @@ def _embedding(converted, embedding):
         ],
         name=encode(embedding.name),
     )
-    with nothing_drawn():
-        layer.build()
+    layer.build()
     return layer
 
 
@@ -119,8 +140,7 @@ def _read_out(converted, read_out):
         dtype=converted.checkpoint.dtypes[converted.source(read_out.kernel)],
         name=encode(read_out.name),
     )
-    with nothing_drawn():
-        layer.build((None, read_out.inputs))
+    layer.build((None, read_out.inputs))
     converted.layers[read_out.name] = layer
     return layer
 
@@ -142,22 +162,46 @@ def _stack(converted, stack, x):
 
 
 def _one_way(converted, stack, x):
-    for cell in converted.forward_cells(stack):
+    for at, cell in enumerate(converted.forward_cells(stack)):
         if cell.scope not in converted.layers:
             _add(converted, cell, _layer(converted, cell))
-        x = _dropped(x, converted.options.input_keep_prob)
+        name = f"{encode(stack.name)}.{at}"
+        x = _dropped_input(converted, cell, name, x)
         y = converted.layers[cell.scope](x)[0]
         if cell.scope in converted.residual:
-            y = keras.layers.Add(dtype=y.dtype)([x, y])
-        x = _dropped(y, converted.options.output_keep_prob)
+            add = keras.layers.Add(
+                dtype=y.dtype, name=_free(converted, f"{name}.add")
+            )
+            y = add([x, y])
+        x = _dropped_output(converted, cell, name, y)
     return x
 
 
-def _dropped(x, keep):
+def _dropped_input(converted, cell, name, x):
+    keep = converted.options.input_keep_prob
+    return _dropped(converted, cell, f"{name}.input_dropout", x, keep)
+
+
+def _dropped_output(converted, cell, name, x):
+    keep = converted.options.output_keep_prob
+    return _dropped(converted, cell, f"{name}.output_dropout", x, keep)
+
+
+def _dropped(converted, cell, name, x, keep):
     """As a DropoutWrapper does it: drawn for every step and row."""
     if keep == 1:
         return x
-    return keras.layers.Dropout(1 - keep, dtype=x.dtype)(x)
+    return keras.layers.Dropout(
+        1 - keep, dtype=converted.dtype(cell), name=_free(converted, name)
+    )(x)
+
+
+def _free(converted, name):
+    """A name that no part of the checkpoint has, and no layer so far."""
+    while name in converted._names:
+        name += "_"
+    converted._names.add(name)
+    return name
 
 
 def _layer(converted, cell, go_backwards=False):
@@ -169,34 +213,8 @@ def _layer(converted, cell, go_backwards=False):
         encode(cell.scope),
         go_backwards,
     )
-    with nothing_drawn():
-        layer.build((None, None, cell.sizes.inputs))
+    layer.build((None, None, cell.sizes.inputs))
     return layer
-
-
-@contextlib.contextmanager
-def nothing_drawn():
-    """Layers made within begin with zeros that take no memory.
-
-    Their weights are about to come, and `Orthogonal` takes minutes at H=4096.
-    """
-    kinds = (
-        keras.initializers.VarianceScaling,
-        keras.initializers.Orthogonal,
-        keras.initializers.RandomUniform,
-    )
-    kept = [kind.__call__ for kind in kinds]
-
-    def untouched(_self, shape, dtype=None):
-        return forms.tensor(forms.zeros(tuple(shape), dtype))
-
-    for kind in kinds:
-        kind.__call__ = untouched
-    try:
-        yield
-    finally:
-        for kind, call in zip(kinds, kept, strict=True):
-            kind.__call__ = call
 
 
 def _add(converted, cell, layer, keras_cell=None):
@@ -229,29 +247,44 @@ def _two_ways(converted, name, forward, backward, x):
         )
     if _alike(*layers) and not dropping:
         both = keras.layers.Bidirectional(
-            layers[0], backward_layer=layers[1], name=encode(name)
+            layers[0],
+            backward_layer=layers[1],
+            dtype=converted.dtype(forward[0]),
+            name=encode(name),
         )
-        # It has made the forward layer anew.
-        with nothing_drawn():
-            y = both(x)[0]
+        y = both(x)[0]
         layers = [both.forward_layer, both.backward_layer]
         converted.layers[name] = both
     else:
-        # Each direction's cell has a DropoutWrapper, with draws of its own.
-        both = [
-            layer(_dropped(x, options.input_keep_prob))[0] for layer in layers
-        ]
-        y_forward, y_backward = (
-            _dropped(y, options.output_keep_prob) for y in both
-        )
-        y_backward = keras.ops.flip(y_backward, axis=1)
-        y = keras.layers.Concatenate(dtype=y_forward.dtype)(
-            [y_forward, y_backward]
-        )
+        y = _side_by_side(converted, forward[0], encode(name), layers, x)
     for layer, cells in zip(layers, (forward, backward), strict=True):
         for cell, keras_cell in zip(cells, _inner_cells(layer), strict=True):
             _add(converted, cell, layer, keras_cell)
     return y
+
+
+def _side_by_side(converted, cell, name, layers, x):
+    """Two directions that no one layer of Keras holds.
+
+    Args:
+        cell: one of them, for its dtype.
+        name: what names of layers begin with.
+        layers: forward and backward.
+        x: [B, T, I].
+    """
+    both = []
+    # Each direction's cell has a DropoutWrapper, with draws of its own.
+    for layer, way in zip(layers, ("forward", "backward"), strict=True):
+        at = f"{name}.{way}"
+        y = layer(_dropped_input(converted, cell, at, x))[0]
+        both.append(_dropped_output(converted, cell, at, y))
+    both[1] = keras.ops.flip(both[1], axis=1)
+    # A function of Keras takes no name.
+    flip = both[1]._keras_history.operation
+    flip.name = _free(converted, f"{name}.flip")
+    return keras.layers.Concatenate(
+        dtype=both[0].dtype, name=_free(converted, f"{name}.concatenate")
+    )(both)
 
 
 def _inner_cells(layer):
@@ -280,7 +313,9 @@ def _direction(converted, name, cells, way):
     if len(cells) == 1:
         (inside,) = keras_cells
     else:
-        inside = keras.layers.StackedRNNCells(keras_cells, dtype=dtype)
+        inside = keras.layers.StackedRNNCells(
+            keras_cells, dtype=dtype, name=encode(f"{name}/{way}/cells")
+        )
     layer = keras.layers.RNN(
         inside,
         return_sequences=True,
@@ -290,14 +325,15 @@ def _direction(converted, name, cells, way):
         dtype=dtype,
         name=encode(f"{name}/{way}"),
     )
-    with nothing_drawn():
-        layer.build((None, None, cells[0].sizes.inputs))
+    layer.build((None, None, cells[0].sizes.inputs))
     return layer
 
 
 def _cell_of_direction(converted, cell):
     options = converted.cell_options[cell.scope]
-    keras_cell = forms.make_cell(cell, options, converted.dtype(cell))
+    keras_cell = forms.make_cell(
+        cell, options, converted.dtype(cell), encode(cell.scope)
+    )
     if cell.scope in converted.residual:
         return forms.with_residual(keras_cell)
     return keras_cell

@@ -6,6 +6,7 @@ the same slots, given the learning rate, which no checkpoint holds.
 """
 
 import dataclasses
+import inspect
 import math
 import re
 from collections.abc import Callable
@@ -171,6 +172,9 @@ def restore(converted):
             f"{f'and {len(missing) - 1} more have' * (len(missing) > 1)}"
             f"{'has' * (len(missing) == 1)} none"
         )
+    other = _of_other_dtype(converted, names, slots)
+    if other:
+        return f"slots of {base} are left out: {other}"
     progress = _progress(converted, base)
     if isinstance(progress, str):
         return progress
@@ -188,6 +192,17 @@ def restore(converted):
         optimizer.iterations.assign(progress.steps)
     converted.model.compile(optimizer=optimizer)
     return _line(converted, base, match, progress)
+
+
+def _of_other_dtype(converted, names, slots):
+    """Says which slot is not of its variable's dtype, if there is one."""
+    dtypes = converted.checkpoint.dtypes
+    for by_name in slots.values():
+        for name in sorted(names):
+            wanted, found = dtypes[converted.source(name)], by_name[name]
+            if dtypes[found] != wanted:
+                return f"{found} is {dtypes[found]}, and {name} {wanted}"
+    return None
 
 
 def in_keras(optimizer, base, slots):
@@ -243,9 +258,8 @@ def _of_rows(converted, base):
 
 
 def _optimizer(converted, match, slots, progress):
-    import keras
-
-    arguments = dict(match.arguments)
+    # By default Keras numbers names by how many the process has made.
+    arguments = match.arguments | {"name": match.name.lower()}
     if progress.betas:
         betas = zip(("beta_1", "beta_2"), progress.betas, strict=True)
         arguments |= dict(betas)
@@ -258,9 +272,48 @@ def _optimizer(converted, match, slots, progress):
         arguments["momentum"] = options.momentum
     if "mean_gradient" in slots:
         arguments["centered"] = True
-    optimizer = getattr(keras.optimizers, match.name)(**arguments)
+    optimizer = _made(match.name, arguments)
     optimizer.build(converted.model.trainable_variables)
     return optimizer
+
+
+def _made(name, arguments):
+    """Keras' optimizer of that name, its learning rate in float32.
+
+    As TensorFlow 1 has it whatever the weights are; Keras takes the process'
+    floatx, and has no argument for it.
+    """
+    import keras
+
+    made_by = getattr(keras.optimizers, name)
+    default = inspect.signature(made_by).parameters["learning_rate"].default
+    rate = float(arguments.get("learning_rate", default))
+    optimizer = made_by(**arguments | {"learning_rate": lambda: rate})
+    with keras.name_scope(optimizer.name):
+        optimizer._learning_rate = keras.Variable(
+            rate,
+            dtype="float32",
+            trainable=False,
+            aggregation="only_first_replica",
+            name="learning_rate",
+        )
+    return optimizer
+
+
+def of_config(config):
+    """The optimizer of a saved model, or None where it is none of ours.
+
+    Args:
+        config: as Keras serializes it, or None.
+    """
+    import keras
+
+    kind = (config or {}).get("class_name")
+    if kind not in {match.name for match in MATCHES.values()}:
+        return None
+    if isinstance(config["config"]["learning_rate"], dict):  # a schedule
+        return keras.optimizers.deserialize(config)
+    return _made(kind, config["config"])
 
 
 # --- Where slots go ---

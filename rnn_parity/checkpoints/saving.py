@@ -12,7 +12,9 @@ import dataclasses
 import json
 import math
 import os
+import pathlib
 import shutil
+import tempfile
 import zipfile
 
 import numpy as np
@@ -60,8 +62,7 @@ def _write(model, place, add):
     """A model to its file; `add` may put more into a `.keras` file."""
     size = _must_have_room(model, place)
     with _temporary_in(place) as temporary:
-        with through_memory(size <= SMALL):
-            model.save(temporary)
+        _save_as_keras(model, temporary, size <= SMALL)
         if place.path.endswith(".keras"):
             add(temporary)
             place.put(temporary)
@@ -122,21 +123,21 @@ def size_of(model):
     )
 
 
-@contextlib.contextmanager
-def through_memory(small):
-    """Whether Keras has its HDF5 file in memory: only of small models.
+def _save_as_keras(model, path, small):
+    """Writes a `.keras` file, by way of an HDF5 file in it.
 
     On disk HDF5 crashes where a limit is met; in memory it takes a copy of
-    the whole model. Keras decides by how much is free.
+    the whole model, which is for small ones. Keras decides by how much
+    memory is free, unless what it writes is a folder.
     """
-    from keras.src.saving import saving_lib
-
-    kept = saving_lib.is_memory_sufficient
-    saving_lib.is_memory_sufficient = lambda _model: small
-    try:
-        yield
-    finally:
-        saving_lib.is_memory_sufficient = kept
+    if small:
+        model.save(path)
+        return
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        model.save(folder, zipped=False)
+        with zipfile.ZipFile(path, "w") as archive:
+            for member in sorted(pathlib.Path(folder).rglob("*")):
+                archive.write(member, member.relative_to(folder))
 
 
 @contextlib.contextmanager

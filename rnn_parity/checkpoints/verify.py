@@ -7,8 +7,6 @@ rounding alone does: numpy_ref runs a second time on inputs that are off by
 their last place, which shows how much this network amplifies it.
 """
 
-import warnings
-
 import numpy as np
 
 from numpy_ref.tf1_cells import ACTIVATIONS
@@ -324,6 +322,7 @@ def _model(converted, random):
             # 0 past the end and there alone, in case 0 is masked.
             x = np.maximum(x, embedding.vocabulary > 1) * valid
             rows = np.asarray(converted.layers[embedding.name](x))
+            rows = rows.astype(converted.dtype(stack.forward[0]))
         given[stack.name], masks[stack.name] = x, valid if masked else None
         both = [
             converted.run(each, None, lengths, stack.name)[0]
@@ -349,10 +348,8 @@ def _model(converted, random):
     mask = {tensor: masks[name] for tensor, name in names.items()}
     if len(names) == 1:
         (inputs,), (mask,) = inputs.values(), mask.values()
-    with warnings.catch_warnings():
-        # Keras says of any model that it has no use for a mask.
-        warnings.filterwarnings("ignore", ".*mask attached to it")
-        found = model(inputs, mask=mask)
+    # Called as a layer, Keras warns that a model has no use for a mask.
+    found = model.call(inputs, training=False, mask=mask)
     keys = {encode(name): name for name in wanted}
     if not isinstance(found, dict):
         found = {list(keys)[-1]: found}  # of one stack, or of its read-out

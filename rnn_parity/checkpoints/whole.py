@@ -14,6 +14,7 @@ import inspect
 import json
 import os
 import pathlib
+import threading
 
 import numpy as np
 
@@ -22,6 +23,9 @@ from rnn_parity.checkpoints import hdf5, keras_config
 from rnn_parity.errors import UserError
 
 _BATCH, _STEPS, _SEED = 3, 5, 20161123
+# Filters of warnings are the process'; two threads that put each other's
+# back would leave them changed.
+_ALONE = threading.Lock()
 _INSTEAD = "without --whole its recurrent layers are converted"
 _CODE = "is Python code in the file, which is not run here"
 # What runs on a GPU alone; tf-keras turns the weights round as it loads them.
@@ -104,6 +108,7 @@ def convert_model(path, *, progress=None):
         if of_folder and kind in _WITHOUT_GPU:
             raise _cannot(path, layer, "is taken from HDF5 alone")
         layer["class_name"] = _WITHOUT_GPU.get(kind, kind)
+    _say_dtypes(config, "float32" if of_folder else hdf5.float_of(path))
     old = _loaded(path, config)
     show("making it anew", 0.3)
     renewal = _Renewal(path)
@@ -122,6 +127,17 @@ def convert_model(path, *, progress=None):
     return ConvertedModel(
         model, str(path), error, allowed, renewal.own, notes
     )
+
+
+def _say_dtypes(config, dtype):
+    """Gives layers a dtype that say none, as those of Keras 2.0 to 2.2.
+
+    By default tf-keras takes the process' floatx.
+    """
+    for layer in keras_config.every_layer(config):
+        within = layer["config"]
+        if isinstance(within, dict) and "layers" not in within:
+            within.setdefault("dtype", dtype)
 
 
 def _cannot(path, layer, why):
@@ -192,12 +208,13 @@ class _Renewal:
         """A model of Keras 3, its weights zeros."""
         import keras
 
-        from rnn_parity.checkpoints import model
+        from rnn_parity.checkpoints import undrawn
 
         renewed = self.renewed_model(type(old).__name__, old.get_config())
+        renewed = undrawn.by_name(renewed)
         try:
-            with model.nothing_drawn():
-                return keras.saving.deserialize_keras_object(renewed)
+            with undrawn.nothing_drawn():
+                model = keras.saving.deserialize_keras_object(renewed)
         except Exception as error:
             whole = str(error).rpartition("Exception encountered: ")[2]
             reason = whole.split("\n", maxsplit=1)[0][:160]
@@ -205,6 +222,10 @@ class _Renewal:
                 f"Keras 3 cannot make the model of {self.path} ({reason}); "
                 f"{_INSTEAD}"
             ) from None
+        for each in _within(model):
+            if hasattr(each, "layers"):  # a model, whose is not in the file
+                each.dtype_policy = each.layers[-1].dtype_policy
+        return model
 
     def renewed(self, value):
         """What `get_config` gave, or something within."""
@@ -432,7 +453,7 @@ def _run(model, inputs):
 
     from rnn_parity.quiet import tf
 
-    with warnings.catch_warnings():
+    with _ALONE, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         outputs = model(inputs, training=False)
     return [np.asarray(each) for each in tf.nest.flatten(outputs)]
