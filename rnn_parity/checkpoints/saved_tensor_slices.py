@@ -37,7 +37,13 @@ def read_meta(paths):
     """
     shapes, types, slices = {}, {}, {}
     for path in paths:
-        meta, sizes = _entries(path)
+        try:
+            meta, sizes = _entries(path)
+        except sstable.NoTable:
+            raise UserError(
+                f"{path} is no TensorFlow checkpoint, or is cut off; give a "
+                "prefix such as model.ckpt-1000, a folder or an .npz file"
+            ) from None
         for stored in meta.tensor:
             name = stored.name
             with tensor_slice.checked(path, name):

@@ -26,6 +26,10 @@ _NOT_COMPRESSED, _SNAPPY = 0, 1
 _RESTART_INTERVAL = 16  # entries after which a key is stored in full
 
 
+class NoTable(UserError):
+    """A file does not end as a table does."""
+
+
 @contextlib.contextmanager
 def open_table(path):
     """A `Table` of a file that is open meanwhile.
@@ -85,12 +89,12 @@ class Table:
     def _index_handle(self):
         footer = self._bytes(max(0, self._size - _FOOTER), _FOOTER)
         if len(footer) < _FOOTER or footer[-8:] != _MAGIC:
-            raise UserError(
+            raise NoTable(
                 f"{self.path} is no TensorFlow checkpoint, or is cut off; "
-                "give a prefix such as model.ckpt-1000, a folder or an "
-                ".npz file"
+                "copy it again"
             )
-        _, used = self._handle(footer)
+        unused, used = self._handle(footer)
+        self._whole_block(*unused)  # of what LevelDB may add: nothing
         handle, _ = self._handle(footer[used:])
         return handle
 
@@ -128,7 +132,7 @@ class Table:
             for key, _, _ in keys:
                 if last is not None and key <= last:
                     self.damaged(
-                        f"{shown(key)} is stored twice or out of order"
+                        f"{shown(key)} is stored twice, or out of order"
                     )
                 last = key
             if keys and last > most:

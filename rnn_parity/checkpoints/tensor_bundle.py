@@ -152,7 +152,7 @@ class _Index:
                 kind = tensor_slice.type_of(entry.dtype)
                 shape = tensor_slice.shape_of(entry.shape)
                 if entry.slices:
-                    used |= self._check_slices(key, entry, shape, name)
+                    used.update(self._check_slices(key, entry, shape, name))
                 else:
                     self._check_place(entry, shape, kind, name)
             self.shapes[name] = shape
@@ -176,18 +176,15 @@ class _Index:
 
     def _check_slices(self, key, entry, shape, name):
         """The keys of the slices of a partitioned variable."""
-        found = {}
-        for proto in entry.slices:
-            extents = tensor_slice.slice_of(proto, shape)
-            found[tensor_slice.slice_key(key, extents)] = extents
+        slices = [tensor_slice.slice_of(p, shape) for p in entry.slices]
+        for extents in slices:
             if all(length == tensor_slice.WHOLE for _, length in extents):
                 raise ValueError("has a slice that is all of it")
-        tensor_slice.must_be_covered(shape, found.values())
-        if len(found) < len(entry.slices):
-            raise ValueError("has the same slice twice")
-        for at, extents in found.items():
+        tensor_slice.must_be_covered(shape, slices)
+        keys = [tensor_slice.slice_key(key, extents) for extents in slices]
+        for at, extents in zip(keys, slices, strict=True):
             self._check_slice(at, entry, extents, shape, name)
-        return found.keys()
+        return keys
 
     def _check_slice(self, key, entry, extents, shape, name):
         stored = self._entries.get(key)
