@@ -1,6 +1,7 @@
 # make check   set up, then prove that the versions agree
 # make test    set up, then run the whole test suite
 # make bench   set up, then time training steps, and ways of unrolling
+# make fuzz    set up, then feed each reader of files for 10 minutes
 # make docs    set up, then build the guide into site/
 # make serve   set up, then show the guide at http://127.0.0.1:8000
 # All need Python 3.10 to 3.13, and pip and the network the first time.
@@ -11,7 +12,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test bench docs serve lint format record lock clean
+.PHONY: help setup check test bench fuzz docs serve lint format record lock clean
 
 help:
 	@sed -n 's/^# \(make \)/\1/p' Makefile
@@ -36,6 +37,9 @@ test: $(READY)
 bench: $(READY)
 	$(BIN)/python -m benchmarks.training_step
 	$(BIN)/rnn-parity bench --preset quick
+
+fuzz: $(READY)
+	$(BIN)/python -m fuzz
 
 # MkDocs 1 prints an advertisement of its successor unless told not to.
 docs: $(READY)

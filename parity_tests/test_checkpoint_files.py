@@ -548,6 +548,11 @@ def separators(made):
     return handled(lambda h: [(b"", *h[0][1:]), h[1]])(made)
 
 
+def late_separator(made):
+    """The index says that the first block ends after the next begins."""
+    return handled(lambda h: [(b"y", *h[0][1:]), (b"z", *h[1][1:])])(made)
+
+
 IN_TABLE = {
     "no header": (no_header, "does not begin with a header"),
     "late header": (late_header, "is stored twice, or out of"),
@@ -590,6 +595,7 @@ IN_TABLE = {
         "overlaps the index",
     ),
     "wrong separator": (separators, "is in the wrong block"),
+    "late separator": (late_separator, "is stored twice, or out of order"),
     "unknown compression": (compressed(2), "is compressed by 2, unknown"),
     "not compressed": (compressed(1), "a compressed block is wrong"),
 }
