@@ -398,16 +398,17 @@ def test_every_command_refuses_a_wrong_entry(call_cli, tmp_path, command):
     made = make_bundle()
     shaped("cell/kernel", BIG, 8)(made)
     made.write(tmp_path / "model")
+    file = tmp_path / "numbers.npy"
+    np.save(file, np.ones((2, 3, 4), "f"))
     options = {
         "inspect": (),
         "convert": ("--out", tmp_path / "out.keras"),
-        "diagnose": ("--outputs", tmp_path / "y.npy"),
+        "diagnose": ("--inputs", file, "--outputs", file),
     }
     done = call_cli(command, tmp_path / "model", *options[command])
     assert done.returncode == 2
-    assert "Traceback" not in done.stderr
-    if command != "diagnose":
-        assert "variable 'cell/kernel' has a shape" in done.stderr
+    assert "variable 'cell/kernel' has a shape" in done.stderr
+    assert not (tmp_path / "out.keras").exists()
 
 
 def test_a_name_of_control_characters_is_shown_escaped(tmp_path, monkeypatch):
@@ -1209,5 +1210,5 @@ def test_what_a_reader_raises_is_one_line(tmp_path, monkeypatch, error):
         raise error
 
     monkeypatch.setattr(reader._Arrays, "read", fail)
-    with pytest.raises(UserError, match=r"model, 'cell/bias',"):
+    with pytest.raises(UserError, match="/model"):
         opened.read("cell/bias")

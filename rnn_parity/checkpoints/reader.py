@@ -363,8 +363,10 @@ def _damage_told(path, name=None):
     what = f"{path}, {name!r}," if name else str(path)
     try:
         yield
-    except (FileNotFoundError, UserError):
+    except UserError:
         raise
+    except FileNotFoundError:
+        raise UserError(f"there is no file {path}") from None
     except MemoryError:
         raise UserError(
             f"{what} takes more memory than there is to read"
