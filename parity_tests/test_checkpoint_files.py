@@ -807,9 +807,23 @@ def test_wrong_compression_is_told(stored, message):
         sstable.snappy_uncompressed(stored)
 
 
-def test_compression_may_repeat_what_it_just_wrote():
-    stored = b"\x0a\x04ab" + bytes([2 | 7 << 2, 2, 0])
-    assert sstable.snappy_uncompressed(stored) == b"ab" * 5
+@pytest.mark.parametrize(
+    ("element", "back", "size"),
+    [
+        (bytes([1 | (7 - 4) << 2 | 5 << 5, 44]), 5 * 256 + 44, 7),
+        (bytes([2 | (64 - 1) << 2, 44, 5]), 5 * 256 + 44, 64),
+        (bytes([3 | (1 - 1) << 2, 44, 5, 0, 0]), 5 * 256 + 44, 1),
+        (bytes([2 | (9 - 1) << 2, 2, 0]), 2, 9),  # more than is there yet
+    ],
+)
+def test_compression_copies_from_far_back(element, back, size):
+    before = RANDOM.bytes(1500)
+    literal = bytes([61 << 2]) + struct.pack("<H", len(before) - 1) + before
+    found = sstable.snappy_uncompressed(
+        writer.varint(len(before) + size) + literal + element
+    )
+    copied = (before[len(before) - back :] * size)[:size]
+    assert found == before + copied
 
 
 def listed(**fields):

@@ -47,7 +47,7 @@ def find(path):
         `Files`, or None where there are none.
 
     Raises:
-        UserError: some are missing, or are not regular files.
+        UserError: some are missing.
     """
     path = str(path)
     for ending in (".index", ".meta"):
@@ -55,7 +55,6 @@ def find(path):
     data = _DATA.match(path)
     prefix = data.group(1) if data else path
     if os.path.exists(f"{prefix}.index"):
-        must_be_regular(f"{prefix}.index")
         return Files(prefix, (f"{prefix}.index",), v2=True)
     shard = _SHARD_V1.match(prefix)
     if shard:
@@ -63,7 +62,6 @@ def find(path):
         if found:
             return found
     if os.path.exists(prefix) and not os.path.isdir(prefix):
-        must_be_regular(prefix)
         return Files(prefix, (prefix,), v2=False)
     return _sharded(prefix)
 
@@ -94,8 +92,6 @@ def _sharded(prefix, total=None):
             f"first is number {missing[0]:05d}); copy the whole checkpoint"
         )
     tables = tuple(paths[number] for number in range(total))
-    for table in tables:
-        must_be_regular(table)
     return Files(prefix, tables, v2=False, total=total)
 
 
