@@ -411,6 +411,20 @@ def test_every_command_refuses_a_wrong_entry(call_cli, tmp_path, command):
     assert not (tmp_path / "out.keras").exists()
 
 
+def test_a_whole_saved_model_is_checked_too(call_cli, tmp_path, monkeypatch):
+    made = make_bundle()
+    shaped("cell/kernel", BIG, 8)(made)
+    (tmp_path / "saved" / "variables").mkdir(parents=True)
+    (tmp_path / "saved" / "saved_model.pb").touch()
+    made.write(tmp_path / "saved" / "variables" / "variables")
+    monkeypatch.setattr(tf.train, "load_checkpoint", None)
+    out = tmp_path / "out.keras"
+    done = call_cli("convert", tmp_path / "saved", "--whole", "--out", out)
+    assert done.returncode == 2
+    assert "variable 'cell/kernel' has a shape" in done.stderr
+    assert not out.exists()
+
+
 def test_a_name_of_control_characters_is_shown_escaped(tmp_path, monkeypatch):
     made = make_bundle()
     named(b"\x1b[2Jcell")(made)
