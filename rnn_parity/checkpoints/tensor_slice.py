@@ -167,14 +167,14 @@ def slice_key(name, extents):
     """The key that a slice of a tensor is stored under.
 
     Args:
-        name: the tensor's, as bytes.
+        name: the tensor's, as bytes; bytes 0 and 255, which would have to
+            be escaped, are in no name.
         extents: as `slice_of` gives them.
     """
-    escaped = name.replace(b"\x00", b"\x00\xff")  # UTF-8 has no byte 255
     numbers = b"".join(map(_ordered, itertools.chain(*extents)))
     count = len(extents)
     rank = bytes([1, count]) if count else b"\x00"
-    return b"\x00" + escaped + b"\x00\x01" + rank + numbers
+    return b"\x00" + name + b"\x00\x01" + rank + numbers
 
 
 def _ordered(number):
