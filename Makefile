@@ -2,6 +2,7 @@
 # make test    set up, then run the whole test suite
 # make test-all  the same, then what takes longer: whole grids, every page
 # make bench   set up, then time training steps, and ways of unrolling
+# make fuzz    set up, then feed each reader of files for 10 minutes
 # make docs    set up, then build the guide into site/
 # make serve   set up, then show the guide at http://127.0.0.1:8000
 # All need Python 3.10 to 3.13, and pip and the network the first time.
@@ -12,7 +13,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test test-all bench docs serve lint format record lock clean
+.PHONY: help setup check test test-all bench fuzz docs serve lint format record lock clean
 
 help:
 	@sed -n 's/^# \(make \)/\1/p' Makefile
@@ -42,6 +43,9 @@ test-all: test
 bench: $(READY)
 	$(BIN)/python -m benchmarks.training_step
 	$(BIN)/rnn-parity bench --preset quick
+
+fuzz: $(READY)
+	$(BIN)/python -m fuzz
 
 # MkDocs 1 prints an advertisement of its successor unless told not to.
 docs: $(READY)

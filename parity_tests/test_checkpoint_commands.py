@@ -239,8 +239,8 @@ def empty(folder):
 @pytest.mark.parametrize(
     ("spoil", "path", "message"),
     [
-        (spoil_index, "model.ckpt", "cannot be read"),
-        (spoil_data, "model.ckpt", "cannot be read"),
+        (spoil_index, "model.ckpt", "is cut off; copy it again"),
+        (spoil_data, "model.ckpt", "which has 400; copy it again"),
         (flip_data, "model.ckpt", "cannot be read"),
         (lose_data, "model.ckpt", "has an index but no data"),
         (lose_index, "model.ckpt", "model.ckpt.index is missing"),

@@ -12,13 +12,24 @@ import tempfile
 
 import numpy as np
 
-from rnn_parity.checkpoints import hdf5, keras_config, objects
+from rnn_parity.checkpoints import (
+    checkpoint_files,
+    hdf5,
+    keras_config,
+    objects,
+    saved_tensor_slices,
+    tensor_bundle,
+)
 from rnn_parity.errors import UserError
+from rnn_parity.files import must_be_regular
 
-_SHARD = re.compile(r"(.+)\.data-\d{5}-of-(\d{5})$")
-_SHARD_V1 = re.compile(r"(.+)-\d{5}-of-(\d{5})$")
-_ENDINGS = (".index", ".meta")
 _BFLOAT16 = "bfloat16"  # NumPy has none
+# What TensorFlow's reader takes from V1 files. For other types, and for
+# variables in slices, there is the operation of its old savers.
+_TYPES_OF_V1 = {
+    *("float32", "float64", "string", "uint8"),
+    *("int8", "int16", "int32", "int64"),
+}
 CONVERTED = "converted by rnn-parity"  # an entry of .npz files
 
 
@@ -70,29 +81,31 @@ def open_checkpoint(path):
     Raises:
         UserError: there is nothing, it is damaged or of another kind.
     """
-    given = pathlib.Path(path)
+    try:
+        return _open(pathlib.Path(path))
+    except OSError as error:
+        raise UserError(
+            f"cannot read {error.filename or path}: {error.strerror}"
+        ) from None
+
+
+def _open(given):
     if given.is_dir():
         return _open_folder(given)
-    if given.name == "checkpoint" and _listed(given):
+    if given.name == "checkpoint" and checkpoint_files.listed(given):
         return _open_folder(given.parent)
     if given.suffix == ".npz":
         return _open_npz(given)
     if given.suffix in (".h5", ".hdf5"):
         return _open_hdf5(given)
     _refuse_others(given)
-    return _open_prefix(_prefix_of(str(given)), notes=[])
+    files = checkpoint_files.find(given)
+    if files is None:
+        raise UserError(checkpoint_files.nothing_there(str(given)))
+    return _open_files(files, [])
 
 
 # --- What the path leads to ---
-
-
-def _prefix_of(path):
-    """The prefix that one of a checkpoint's files belongs to."""
-    for ending in _ENDINGS:
-        if path.endswith(ending):
-            return path.removesuffix(ending)
-    shard = _SHARD.match(path)
-    return shard.group(1) if shard else path
 
 
 def _refuse_others(path):
@@ -113,40 +126,59 @@ def _open_folder(folder):
         folder / "saved_model.pbtxt"
     ).exists():
         return _open_saved_model(folder)
-    prefixes = _prefixes_in(folder)
-    listed = _listed(folder / "checkpoint")
-    for at, prefix in enumerate(listed):
-        found = _moved(folder, prefix)
-        if found is None:
-            continue
-        notes = []
-        if at:
-            notes.append(
-                f"the newest that {folder / 'checkpoint'} lists is gone "
-                f"({listed[0]}); reading {found}"
-            )
-        if at and len(prefixes) > 1:
-            break
-        return _open_prefix(found, notes)
+    found = _newest_in(folder)
+    if found:
+        return _open_files(*found)
+    prefixes = checkpoint_files.prefixes_in(folder)
     if len(prefixes) == 1:
         note = f"reading the only checkpoint in {folder}: {prefixes[0]}"
-        return _open_prefix(prefixes[0], [note])
+        return _open_files(checkpoint_files.find(prefixes[0]), [note])
     if prefixes:
         raise UserError(
             f"{folder} holds {len(prefixes)} checkpoints and no file that "
             f"says which is the newest; name one: {', '.join(prefixes)}"
         )
+    raise UserError(
+        f"there is no TensorFlow 1 checkpoint in {folder}{_hint(folder)}"
+    )
+
+
+def _newest_in(folder):
+    """(files, notes) by the folder's `checkpoint` file; or None."""
+    state = folder / "checkpoint"
+    listed = checkpoint_files.listed(state)
+    for at, prefix in enumerate(listed):
+        found = checkpoint_files.moved(folder, prefix)
+        if found is None:
+            continue
+        files, outside = found
+        notes = []
+        if at:
+            if len(checkpoint_files.prefixes_in(folder)) > 1:
+                return None
+            notes.append(
+                f"the newest that {state} lists is gone ({listed[0]}); "
+                f"reading {files.prefix}"
+            )
+        if outside:
+            notes.append(
+                f"{state} leads out of its folder; reading "
+                f"{os.path.realpath(files.prefix)}"
+            )
+        return files, notes
+    return None
+
+
+def _hint(folder):
+    """What else there is to name in a folder without a checkpoint."""
     archives = sorted([*folder.glob("*.npz"), *folder.glob("*.h5")])
     hint = f"; name a file, such as {archives[0]}" if archives else ""
     within = sorted(path.parent for path in folder.glob("*/saved_model.pb*"))
     within += sorted(path.parent for path in folder.glob("*/checkpoint"))
     if within:
         hint = f"; name a folder in it, such as {within[-1]}"
-    for path in sorted(folder.iterdir()):
-        shard = _SHARD.match(str(path))
-        if shard:
-            hint = f"; {shard.group(1)}.index is missing"
-    raise UserError(f"there is no TensorFlow 1 checkpoint in {folder}{hint}")
+    prefix = checkpoint_files.without_index(folder)
+    return f"; {prefix}.index is missing" if prefix else hint
 
 
 def _open_saved_model(folder):
@@ -156,8 +188,11 @@ def _open_saved_model(folder):
             f"{folder} is a SavedModel without variables; give the "
             "checkpoint it was made from"
         )
+    for name in ("saved_model.pb", "keras_metadata.pb"):
+        must_be_regular(folder / name)
+    must_be_regular(folder / "assets" / "saved_model.json")
     note = f"reading the variables of the SavedModel {folder}"
-    opened = _open_prefix(str(prefix), [note])
+    opened = _open_files(checkpoint_files.find(prefix), [note])
     try:
         layers, notes = keras_config.in_saved_model(folder, opened)
         opened.told = keras_config.options_of(layers)
@@ -168,116 +203,104 @@ def _open_saved_model(folder):
     return opened
 
 
-def _prefixes_in(folder):
-    """Every prefix of a checkpoint in a folder, sorted."""
-    found = {str(path)[: -len(".index")] for path in folder.glob("*.index")}
-    for path in folder.iterdir():
-        shard = _SHARD_V1.match(str(path))
-        if shard and ".data-" not in path.name:
-            found.add(shard.group(1))
-    for meta in folder.glob("*.meta"):
-        prefix = str(meta)[: -len(".meta")]
-        if os.path.isfile(prefix):
-            found.add(prefix)
-    return sorted(found)
-
-
-def _listed(path):
-    """The prefixes that a `checkpoint` file lists, the newest first."""
-    try:
-        text = path.read_text("utf-8", errors="replace")
-    except OSError:
-        return []
-    named = re.findall(r'^(\w+): "(.*)"$', text, re.MULTILINE)
-    every = [p for key, p in named if key == "all_model_checkpoint_paths"]
-    newest = [p for key, p in named if key == "model_checkpoint_path"]
-    return list(dict.fromkeys([*newest, *reversed(every)]))
-
-
-def _moved(folder, prefix):
-    """Where a listed prefix is now, perhaps moved along with its folder."""
-    for place in (folder / prefix, folder / pathlib.Path(prefix).name):
-        if _format(str(place)):
-            return str(place)
-    return None
-
-
-def _format(prefix):
-    """ "V2", "V1", "V1 sharded", or None where no files are."""
-    path = pathlib.Path(prefix)
-    if os.path.isfile(f"{prefix}.index"):
-        return "V2"
-    if path.is_file():
-        return "V1"
-    if any(_shards(path, r"-(\d{5})-of-(\d{5})")):
-        return "V1 sharded"
-    return None
-
-
-def _shards(path, ending):
-    """(number, of how many) for each shard beside one another."""
-    pattern = re.compile(re.escape(path.name) + ending + "$")
-    if path.parent.is_dir():
-        for file in path.parent.iterdir():
-            found = pattern.match(file.name)
-            if found:
-                yield tuple(map(int, found.groups()))
-
-
 # --- Opening ---
 
 
-def _open_prefix(prefix, notes):
-    which = _format(prefix)
-    if which is None:
-        raise UserError(_nothing_there(prefix))
-    ending = r"\.data-(\d{5})-of-(\d{5})" if which == "V2" else None
-    ending = r"-(\d{5})-of-(\d{5})" if which == "V1 sharded" else ending
-    if ending:
-        _all_shards(prefix, ending)
-    from rnn_parity.quiet import tf
-
-    links = None
-    if which == "V1 sharded":
-        pattern = f"{_escaped(prefix)}-?????-of-?????"
-    elif which == "V1":
-        pattern = _escaped(prefix)
+def _open_files(files, notes):
+    """A `Checkpoint` of TensorFlow's files, which are checked first."""
+    in_slices = ()
+    if files.v2:
+        shapes, types, data = tensor_bundle.read_index(files.prefix)
     else:
-        pattern, links = _plainly_named(prefix)
-
-    if pathlib.Path(prefix).is_file() and which == "V1":
-        _must_be_a_table(prefix)
-    with _damage_told(prefix):
-        reader = tf.compat.v1.train.NewCheckpointReader(pattern)
-        shapes = reader.get_variable_to_shape_map()
-        dtypes = reader.get_variable_to_dtype_map()
-    narrow = {name for name, d in dtypes.items() if d.name == _BFLOAT16}
+        shapes, types, in_slices = saved_tensor_slices.read_meta(files.tables)
+        data = []
+    notes += _links([*files.tables, *data])
+    narrow = {name for name, kind in types.items() if kind == _BFLOAT16}
     if narrow:
         notes.append(
             f"{len(narrow)} variables of bfloat16 are read as float32, which "
             "holds them exactly"
         )
+    arrays = _Arrays(files, data, types, in_slices)
 
-    def read(name, _links=links):  # there as long as it is read
-        array = reader.get_tensor(name)
-        if dtypes[name].name == "string":
+    def read(name):
+        array = arrays.read(name)
+        if types[name] == "string":
             return np.array(array, object)  # NumPy's own lose a last zero
         return array.astype(np.float32) if name in narrow else array
 
-    return Checkpoint(
-        prefix,
-        shapes,
-        {
-            name: "float32" if name in narrow else dtype.name
-            for name, dtype in dtypes.items()
-        },
-        read,
-        notes,
-    )
+    dtypes = {**types, **dict.fromkeys(narrow, "float32")}
+    return Checkpoint(files.prefix, shapes, dtypes, read, notes)
 
 
-def _plainly_named(prefix):
-    """(the prefix by a name that is no pattern, what keeps that there).
+def _links(paths):
+    """A line where files are links that lead out of their folder."""
+    leading = [
+        path
+        for path in paths
+        if checkpoint_files.leads_out(os.path.dirname(path), path)
+    ]
+    if not leading:
+        return []
+    others = f", and {len(leading) - 1} more" if leading[1:] else ""
+    return [
+        f"{leading[0]} is a link to {os.path.realpath(leading[0])}{others}"
+    ]
+
+
+class _Arrays:
+    """The arrays of a checkpoint, read by TensorFlow."""
+
+    def __init__(self, files, data, types, in_slices):
+        self._types = types
+        self._by_operation = set(in_slices)
+        self._links = None  # there as long as it is read
+        self._reader = None
+        if files.v2:
+            paths = [*files.tables, *data]
+            self._pattern, self._links = _plainly_named(files.prefix, paths)
+        else:
+            self._pattern = _escaped(files.prefix)
+            self._by_operation.update(
+                name for name, of in types.items() if of not in _TYPES_OF_V1
+            )
+        if files.total:
+            self._pattern += f"-?????-of-{files.total:05d}"
+        with _damage_told(files.prefix):
+            self._open()
+
+    def _open(self):
+        from rnn_parity.quiet import tf
+
+        self._reader = tf.compat.v1.train.NewCheckpointReader(self._pattern)
+
+    def read(self, name):
+        """One array, anew from the file."""
+        if name in self._by_operation:
+            return self._read_by_operation(name)
+        if self._reader is None:
+            self._open()
+        try:
+            return self._reader.get_tensor(name)
+        except Exception:
+            # After a slice that is damaged, a second read would end the
+            # process.
+            self._reader = None
+            raise
+
+    def _read_by_operation(self, name):
+        from rnn_parity.quiet import tf
+
+        with tf.init_scope(), tf.device("CPU"):
+            return tf.raw_ops.Restore(
+                file_pattern=self._pattern,
+                tensor_name=name,
+                dt=self._types[name],
+            ).numpy()
+
+
+def _plainly_named(prefix, paths):
+    """(a prefix of the files that is no pattern, what keeps it there).
 
     TensorFlow takes the prefix for a pattern when it looks for the index,
     and as it is when it opens the data, so escaping does not help.
@@ -285,66 +308,15 @@ def _plainly_named(prefix):
     if _escaped(prefix) == prefix:
         return prefix, None
     links = tempfile.TemporaryDirectory(prefix="rnn-parity-")
-    path = pathlib.Path(prefix)
-    for file in path.parent.iterdir():
-        ending = file.name.removeprefix(path.name)
-        if ending == ".index" or _SHARD.match(f"_{ending}"):
-            plain = pathlib.Path(links.name) / f"model.ckpt{ending}"
-            plain.symlink_to(file.absolute())
-    return str(pathlib.Path(links.name) / "model.ckpt"), links
+    plain = os.path.join(links.name, "model.ckpt")
+    for path in paths:
+        os.symlink(os.path.abspath(path), plain + path.removeprefix(prefix))
+    return plain, links
 
 
 def _escaped(prefix):
     """As a pattern for the file names TensorFlow looks for."""
     return re.sub(r"([*?\[\\])", r"\\\1", prefix)
-
-
-def _must_be_a_table(path):
-    """What a V1 checkpoint ends with."""
-    magic = bytes.fromhex("57fb808b247547db")
-    try:
-        with open(path, "rb") as file:
-            file.seek(-min(8, os.path.getsize(path)), os.SEEK_END)
-            ending = file.read()
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from None
-    if ending != magic:
-        raise UserError(
-            f"{path} is no TensorFlow checkpoint, or is cut off; give a "
-            "prefix such as model.ckpt-1000, a folder or an .npz file"
-        )
-
-
-def _nothing_there(prefix):
-    path = pathlib.Path(prefix)
-    shards = list(_shards(path, r"\.data-(\d{5})-of-(\d{5})"))
-    if shards:
-        return f"{prefix}.index is missing; a checkpoint cannot do without"
-    beside = _prefixes_in(path.parent) if path.parent.is_dir() else []
-    near = [found for found in beside if found.startswith(prefix)] or beside
-    hint = f"; beside it: {', '.join(near[:5])}" if near else ""
-    return f"there is no checkpoint {prefix}{hint}"
-
-
-def _all_shards(prefix, ending):
-    found = sorted(_shards(pathlib.Path(prefix), ending))
-    if not found:
-        raise UserError(
-            f"{prefix} has an index but no data; copy its .data- files too"
-        )
-    lacking = {
-        total: sorted(
-            set(range(total)) - {n for n, of in found if of == total}
-        )
-        for _, total in found
-    }
-    # An export that was cut off leaves files of two numbers, one complete.
-    total, missing = min(lacking.items(), key=lambda one: len(one[1]))
-    if missing:
-        raise UserError(
-            f"{prefix} lacks {len(missing)} of its {total} data files (the "
-            f"first is number {missing[0]:05d}); copy the whole checkpoint"
-        )
 
 
 def _open_npz(path):
@@ -388,11 +360,17 @@ def _open_hdf5(path):
 @contextlib.contextmanager
 def _damage_told(path, name=None):
     """Turns what readers raise into one line."""
-    what = f"{path}, {name}," if name else str(path)
+    what = f"{path}, {name!r}," if name else str(path)
     try:
         yield
-    except (FileNotFoundError, MemoryError, UserError):
+    except UserError:
         raise
+    except FileNotFoundError:
+        raise UserError(f"there is no file {path}") from None
+    except MemoryError:
+        raise UserError(
+            f"{what} takes more memory than there is to read"
+        ) from None
     except PermissionError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from None
     except Exception as error:  # zip, zlib, NumPy and TensorFlow have many

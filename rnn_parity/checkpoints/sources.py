@@ -5,7 +5,7 @@ import os
 import pathlib
 import re
 
-from rnn_parity.checkpoints import reader
+from rnn_parity.checkpoints import checkpoint_files
 
 _DATA = r"\.data-(\d{5})-of-(\d{5})"
 _SHARD_V1 = r"-\d{5}-of-\d{5}"
@@ -30,7 +30,7 @@ def files_of(path):
         found = [one for one in every if not one.name.endswith(_OUTPUTS)]
         listed = folder / "checkpoint"
         if os.path.isfile(listed):
-            for prefix in reader._listed(listed):
+            for prefix in checkpoint_files.listed(listed):
                 found += _of_prefix(folder / prefix)
         return found
     return _of_prefix(path)

@@ -147,6 +147,7 @@ def _cannot(path, layer, why):
 
 def _in_folder(path):
     """As `hdf5.model_of`, of a SavedModel."""
+    from rnn_parity.checkpoints import tensor_bundle
     from rnn_parity.quiet import tf
 
     prefix = _variables(path)
@@ -155,6 +156,7 @@ def _in_folder(path):
             f"{path} is no SavedModel; --whole takes one, or the .h5 file of "
             "model.save"
         )
+    tensor_bundle.read_index(str(prefix))  # before TensorFlow opens it
     try:
         config = keras_config.whole_model(pathlib.Path(path))
         stored = [name for name, _ in tf.train.list_variables(str(prefix))]
