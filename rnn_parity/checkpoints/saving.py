@@ -20,6 +20,7 @@ import zipfile
 import numpy as np
 
 from rnn_parity import files
+from rnn_parity.arrays import read_member, write_npz
 from rnn_parity.checkpoints import forms, kinds, optimizers, reader
 from rnn_parity.checkpoints.inventory import Cell
 from rnn_parity.errors import UserError
@@ -37,7 +38,7 @@ def save(converted, path, force=False):
     path = check(path, converted.checkpoint.path, force)
     if path.name.endswith(".npz"):
         with files.atomic_write(path, "wb") as file:
-            _write_npz(file, arrays(converted))
+            write_npz(file, arrays(converted))
         return
     _write(converted.model, path, lambda file: _add_origin(converted, file))
 
@@ -140,14 +141,6 @@ def _temporary_beside(path):
     except OSError as error:
         reason = error.strerror or str(error).split("\n", maxsplit=1)[0]
         raise UserError(f"cannot write {path}: {reason}") from None
-
-
-def _write_npz(file, arrays):
-    """What np.savez writes, without having all of it in memory."""
-    with zipfile.ZipFile(file, "w") as archive:
-        for name, array in arrays:
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, array, allow_pickle=False)
 
 
 def arrays(converted):
