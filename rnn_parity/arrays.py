@@ -13,7 +13,7 @@ import zipfile
 import numpy as np
 
 from rnn_parity import files, memory, zips
-from rnn_parity.errors import UserError
+from rnn_parity.errors import UserError, damaged
 
 _KINDS = "biufcSU"
 _BLOCK = 1 << 20  # bytes that are read at once
@@ -121,7 +121,7 @@ def read(file, size, what):
     except (UserError, MemoryError):
         raise
     except Exception as error:  # zip, zlib, ast and NumPy have many
-        raise zips.damaged(what, error) from None
+        raise damaged(what, error) from None
     return array.astype(dtype.newbyteorder("="), copy=False)
 
 

@@ -12,7 +12,7 @@ import zipfile
 import zlib
 
 from rnn_parity import files, memory
-from rnn_parity.errors import UserError
+from rnn_parity.errors import UserError, damaged
 
 _ENCRYPTED = 0x1 | 0x40  # flags
 _MOST = 1032  # how many times smaller deflate can make anything
@@ -51,17 +51,6 @@ def opened(path):
         raise UserError(f"there is no file {path}") from None
     except _DAMAGE as error:
         raise damaged(path, error) from None
-
-
-def damaged(path, error):
-    """The `UserError` about a file that `error` came up in."""
-    reason = str(error).split("\n", maxsplit=1)[0][:120]
-    if isinstance(error, PermissionError):
-        return UserError(f"cannot read {path}: {error.strerror}")
-    return UserError(
-        f"{path} cannot be read, it is damaged or of another kind "
-        f"({reason or type(error).__name__}); copy it again"
-    )
 
 
 def _check(path, members):
