@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 import rnn_parity
-from rnn_parity import arrays, memory
+from rnn_parity import arrays, memory, zips
 from rnn_parity.checkpoints import archive, diagnose, hdf5, reader, saving
 from rnn_parity.checkpoints.export import export_checkpoint
 from rnn_parity.errors import UserError
@@ -378,6 +378,11 @@ def test_no_flipped_bit_of_an_npz_gives_other_arrays(tmp_path, place):
         np.testing.assert_array_equal(after[name], array)
 
 
+def test_no_archive_is_looked_for_in_a_pipe(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    refused("is a pipe", zips.opened(tmp_path / "pipe").__enter__)
+
+
 # --- Training checkpoints ---
 
 
@@ -663,6 +668,25 @@ WRONG_HDF5 = {
     "gone": (lambda weights: weights.pop(KERNEL_AT), "which is not there"),
     "layer gone": (lambda weights: weights.pop("lstm"), "is not there"),
     "one more": (linked("lstm/lstm/x:0", KERNEL), "that it does not list"),
+    "with and without": (
+        lambda weights: (
+            linked("lstm/lstm/kernel", KERNEL)(weights),
+            listed(
+                "lstm",
+                "weight_names",
+                [
+                    f"lstm/{name}".encode()
+                    for name in (
+                        "kernel",
+                        "kernel:0",
+                        "bias:0",
+                        "recurrent_kernel:0",
+                    )
+                ],
+            )(weights),
+        ),
+        "with and without :0",
+    ),
     "layers 3": (listed("", "layer_names", 3), "no list of names"),
     "layers nested": (
         listed("", "layer_names", [[b"a"]]),

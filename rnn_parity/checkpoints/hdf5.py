@@ -160,19 +160,26 @@ def _of_layer(weights, layer, path):
     if group is None:
         raise UserError(f"{path} lists the layer {layer}, which is not there")
     names = _names(group, "weight_names", path)
+    there = _datasets(group)
+    found = {}
     for name in names:
-        if name not in group:
+        node = there.pop(name, None) or group.get(name)  # a link within
+        if node is None:
             raise UserError(
                 f"{path} lists {name} of {layer}, which is not there"
             )
-        _must_be_numbers(group[name], name, path)
-    others = sorted(set(_datasets(group)) - set(names))
-    if others:
+        _must_be_numbers(node, name, path)
+        found[name.removesuffix(":0")] = node
+    if there:
         raise UserError(
-            f"{path} is damaged: the layer {layer} holds {others[0]}, that "
+            f"{path} is damaged: the layer {layer} holds {min(there)}, that "
             "it does not list"
         )
-    return {name.removesuffix(":0"): group[name] for name in names}
+    if len(found) < len(names):
+        raise UserError(
+            f"{path} lists a weight of {layer} with and without :0"
+        )
+    return found
 
 
 def _datasets(group):
@@ -190,10 +197,11 @@ def _datasets(group):
 def _unlisted(weights, of_layers):
     """Names of what holds numbers beside the layers."""
     apart = {*of_layers, "optimizer_weights"}
+    others = {name: weights[name] for name in weights if name not in apart}
     return [
         name
-        for name, node in weights.items()
-        if name not in apart and (hasattr(node, "shape") or _datasets(node))
+        for name, node in others.items()
+        if hasattr(node, "shape") or _datasets(node)
     ]
 
 
