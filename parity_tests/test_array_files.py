@@ -1119,3 +1119,68 @@ def test_large_inputs_that_still_tell_are_diagnosed():
         of_lstm("float64"), X * [[[1e4], [1], [1], [1]]], Y, pairs=False
     )
     assert found.verdict == diagnose.UNEXPLAINED
+
+
+# --- What a user sees ---
+
+
+@pytest.fixture
+def hostile(tmp_path, monkeypatch, converted, trained):
+    """A folder with one wrong file of each kind, and what is right."""
+    monkeypatch.chdir(tmp_path)
+    weights = {
+        "rnn/lstm_cell/kernel": KERNEL,
+        "rnn/lstm_cell/bias": KERNEL[0],
+    }
+    np.savez("w.npz", **weights)
+    np.save("x.npy", X)
+    zipped("huge.npz", [("a.npy", header((10**6, 10**6)))])
+    too_much(tmp_path / "bomb.npz")
+    os.mkfifo("pipe")
+    with h5py.File(whole("m.h5"), "a") as file:
+        linked("lstm", h5py.ExternalLink("o.h5", "/"))(file["model_weights"])
+    content = bytearray(converted.read_bytes())
+    content[content.index(b"\x89HDF") + 5000] ^= 4
+    (tmp_path / "m.keras").write_bytes(content)
+    stored = arrays.load(trained / training.NAME)
+    about = json.loads(str(stored["about"]))
+    del about["version"]
+    os.mkdir("run")
+    np.savez("run/training.npz", **stored | {"about": json.dumps(about)})
+    return tmp_path
+
+
+DIAGNOSE = ("diagnose", "w.npz", "--outputs", "x.npy", "--inputs")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("inspect", "huge.npz"), "huge.npz, a.npy, cannot be read"),
+        (("inspect", "bomb.npz"), "more than 64 times its size"),
+        (("convert", "huge.npz", "--out", "new.npz"), "cannot be read"),
+        (("convert", "m.h5", "--out", "new.keras"), "a link to another file"),
+        (
+            ("convert", "m.h5", "--whole", "--out", "new.keras"),
+            "a link to another file",
+        ),
+        ((*DIAGNOSE, "pipe"), "pipe is a pipe, not a regular file"),
+        ((*DIAGNOSE, "bomb.npz"), "more than 64 times its size"),
+        (("diagnose", "w.npz", "--data", "huge.npz"), "cannot be read"),
+        (
+            ("run", "s2", "--impl", "numpy_ref", "--resume", "run"),
+            "no version",
+        ),
+        (("export", "m.keras", "--out", "new"), "another checksum"),
+    ],
+)
+def test_a_hostile_file_is_one_line_and_exit_2(
+    call_cli, hostile, arguments, message
+):
+    before = sorted(hostile.rglob("*"))
+    done = call_cli(*arguments)
+    assert done.returncode == 2, done.stdout
+    *progress, line = done.stderr.splitlines()
+    assert message in line
+    assert all(words.startswith("converting ") for words in progress)
+    assert sorted(hostile.rglob("*")) == before

@@ -365,8 +365,6 @@ def _open_npz(path):
 
 
 def _open_hdf5(path):
-    if not path.is_file():
-        raise UserError(f"there is no file {path}")
     with _damage_told(path):
         shapes, dtypes, read, notes, layers = hdf5.open_file(path)
     opened = Checkpoint(str(path), shapes, dtypes, read, notes)
