@@ -774,6 +774,37 @@ def test_layers_that_no_list_names_are_said(tmp_path):
     assert hdf5.NO_CHECKSUM in notes
 
 
+def test_datasets_that_share_their_bytes_are_refused(tmp_path):
+    """Three of 100 KB in a file of little more."""
+    path = tmp_path / "m.h5"
+    with h5py.File(path, "w") as file:
+        file["a"] = np.ones(25_000, "f")
+        place = struct.pack("<Q", file["a"].id.get_offset())
+        for name in "bc":
+            file.create_dataset(name, shape=25_000)
+    size, nowhere = struct.pack("<Q", 100_000), b"\xff" * 8
+    patched(path, (nowhere + size, place + size))
+    with h5py.File(path) as file:
+        assert (file["c"][()] == 1).all()
+    refused("datasets overlap", hdf5.must_be_self_contained, path)
+
+
+def test_texts_that_may_be_the_same_bytes_are_counted(tmp_path, monkeypatch):
+    """Of a list every text may be the longest in the file."""
+    path = whole(tmp_path / "m.h5")
+    with h5py.File(path, "a") as file:
+        weights = file["model_weights"]
+        weights.attrs["layer_names"] = ["lstm"]  # of any length
+        file.attrs["long"] = "x" * 50_000
+    assert len(reader.open_checkpoint(path).shapes) == 3
+    with h5py.File(path, "a") as file:
+        file["model_weights"].attrs["layer_names"] = ["lstm"] * 100
+    monkeypatch.setattr(memory, "UNPACKED", 4_000_000)
+    refused("more than 64 times", hdf5.must_be_self_contained, path)
+    monkeypatch.setattr(memory, "UNPACKED", 20_000_000)
+    hdf5.must_be_self_contained(path)
+
+
 @pytest.mark.parametrize(
     "config", ["[" * 100_000, "[1]", "{", h5py.Empty("f4"), 3, b"\xff"]
 )
