@@ -770,7 +770,7 @@ def test_layers_that_no_list_names_are_said(tmp_path):
     with h5py.File(path, "a") as file:
         file["model_weights/apart/w"] = KERNEL
     notes = reader.open_checkpoint(path).notes
-    assert "apart: in no list of layers, and left out" in notes
+    assert "there, but in no list of layers, and left out: apart" in notes
     assert hdf5.NO_CHECKSUM in notes
 
 

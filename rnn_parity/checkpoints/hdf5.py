@@ -43,25 +43,8 @@ def open_file(path):
             f"{path} is an HDF5 file, but not of tf.keras' or Keras 2's "
             "layers; Keras 3 loads its own (load_weights)"
         )
-    of_layers, notes = _of_layers(weights, path), []
-    found = {
-        name: array
-        for by_name in of_layers.values()
-        for name, array in by_name.items()
-    }
-    unlisted = _unlisted(weights, of_layers)
-    if unlisted:
-        notes.append(
-            f"{', '.join(unlisted)}: in no list of layers, and left out"
-        )
-    slots = _slots(file, path)
-    if all(_is_slot(name, slots[name].shape, found) for name in slots):
-        found |= slots
-    else:
-        notes.append(
-            "the optimizer's slots are not named as tf.keras of TensorFlow 1 "
-            "names them, and left out"
-        )
+    of_layers = _of_layers(weights, path)
+    found, notes = _arrays(file, weights, of_layers, path)
     layers = []
     if "model_config" in file.attrs:
         model = _json(file, "model_config", path)
@@ -86,6 +69,31 @@ def open_file(path):
         notes,
         layers,
     )
+
+
+def _arrays(file, weights, of_layers, path):
+    """({name: HDF5 dataset} of weights and slots, notes)."""
+    found = {
+        name: array
+        for by_name in of_layers.values()
+        for name, array in by_name.items()
+    }
+    notes = []
+    unlisted = _unlisted(weights, of_layers)
+    if unlisted:
+        notes.append(
+            "there, but in no list of layers, and left out: "
+            f"{', '.join(unlisted[:5])}"
+        )
+    slots = _slots(file, path)
+    if all(_is_slot(name, slots[name].shape, found) for name in slots):
+        found |= slots
+    else:
+        notes.append(
+            "the optimizer's slots are not named as tf.keras of TensorFlow 1 "
+            "names them, and left out"
+        )
+    return found, notes
 
 
 def model_of(path):
