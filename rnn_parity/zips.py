@@ -14,7 +14,6 @@ import zlib
 from rnn_parity import files, memory
 from rnn_parity.errors import UserError, damaged
 
-_ENCRYPTED = 0x1 | 0x40  # flags
 _MOST = 1032  # how many times smaller deflate can make anything
 _DAMAGE = (
     EOFError,
@@ -75,8 +74,6 @@ def _problem(member):
     stored, packed = member.file_size, member.compress_size
     if "\0" in member.orig_filename:
         return "with a NUL in its name"
-    if member.flag_bits & _ENCRYPTED:
-        return "encrypted"
     if member.compress_type == zipfile.ZIP_STORED:
         return None if stored == packed else "with two different sizes"
     if member.compress_type == zipfile.ZIP_DEFLATED:
