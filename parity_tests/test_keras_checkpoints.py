@@ -275,8 +275,8 @@ def test_what_is_no_option_is_said(tmp_path, save):
     ):
         assert words in said
     assert keras_config.WHOLE in opened.notes
-    read_from = save is not as_hdf5
-    assert len(opened.notes) == 6 + read_from
+    assert (hdf5.NO_CHECKSUM in opened.notes) is (save is as_hdf5)
+    assert len(opened.notes) == 7
 
 
 def test_a_damaged_saved_model_still_has_its_variables(tmp_path):

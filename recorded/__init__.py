@@ -11,10 +11,12 @@ Reading needs NumPy and no TensorFlow.
 import hashlib
 import json
 import math
+import os
 import pathlib
 
 import numpy as np
 
+from rnn_parity import arrays
 from rnn_parity.config import Config
 from rnn_parity.errors import UserError
 
@@ -38,26 +40,25 @@ def read(path):
     Raises:
         UserError: the file is missing, damaged, or not a recorded file.
     """
+    if not os.path.exists(path):
+        raise UserError(f"{path} is missing; {_RESTORE}")
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return _unflattened({n: archive[n] for n in archive.files})
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing; {_RESTORE}") from None
-    except Exception as error:  # zip, zlib and NumPy raise many kinds
+        return _unflattened(arrays.load_npz(path))
+    except Exception as error:  # an index of other arrays raises many kinds
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise UserError(f"{path} is damaged ({reason}); {_RESTORE}") from None
 
 
-def _unflattened(arrays):
+def _unflattened(stored):
     """Undoes `flattened` of record.py; inputs are as they are."""
-    if "index" not in arrays:
-        return arrays
-    whole = {"provenance": arrays["provenance"]}
-    taken = dict.fromkeys(arrays, 0)
-    for name, dtype, shape in json.loads(str(arrays["index"])):
+    if "index" not in stored:
+        return stored
+    whole = {"provenance": stored["provenance"]}
+    taken = dict.fromkeys(stored, 0)
+    for name, dtype, shape in json.loads(str(stored["index"])):
         start = taken[dtype]
         taken[dtype] += math.prod(shape)
-        part = arrays[dtype][start : taken[dtype]]
+        part = stored[dtype][start : taken[dtype]]
         whole[name] = part.reshape(shape)
     return whole
 

@@ -8,6 +8,9 @@ import numpy as np
 
 from rnn_parity.errors import UserError
 
+# What the numbers in a compressed file may take: bytes whatever its size, or
+# so many times its size.
+UNPACKED, UNPACKED_TIMES = 1 << 28, 64
 _SERIES = 2 * 8  # inputs and labels, drawn as int64
 _CGROUPS = (
     Path("/sys/fs/cgroup/memory.max"),
@@ -37,6 +40,34 @@ def check_job(job):
         raise UserError(
             f"there is not enough memory for {job}; give smaller --steps, "
             "--batch, --width or --layers"
+        )
+
+
+def check_file(path, size, needed):
+    """Refuses a file whose contents take far more memory than it has bytes.
+
+    Trained weights shrink by a tenth when they are compressed; a file that
+    grows by hundreds was made to fill the memory.
+
+    Args:
+        path: where it is, for the message.
+        size: of the file, in bytes.
+        needed: what it says that its contents take, in bytes.
+
+    Raises:
+        UserError: more than `UNPACKED` bytes and `UNPACKED_TIMES` the file's
+            size, or more than there is memory.
+    """
+    if needed > max(UNPACKED, UNPACKED_TIMES * size):
+        raise UserError(
+            f"{path} declares {needed / 1e6:.4g} MB of contents in "
+            f"{size / 1e6:.3g} MB, more than {UNPACKED_TIMES} times its "
+            "size; save it without compression"
+        )
+    if needed > available():
+        raise UserError(
+            f"{path} holds {needed / 1e6:.4g} MB, for which there is not "
+            "enough memory"
         )
 
 

@@ -40,6 +40,7 @@ _FAR_BELOW = 20  # times smaller than without the mistake
 _NEARER = 0.99  # of the error without it, for a mistake to change it
 _SMALLEST = 1e-3  # magnitude that errors are relative to
 _FEWEST = 8  # numbers that tell a factor
+_LARGE = 1e3  # inputs from which saturation is looked for
 _FEW_ROWS = 4  # that rule out most mistakes
 
 
@@ -252,6 +253,8 @@ def diagnose(
     )
     right = _port(chosen, ways, inputs, lengths, state, table)
     numbers = _numbers(right, outputs, final_state)
+    _must_be_in_range(right, numbers, _dtype(chosen, checkpoint))
+    _must_not_saturate(right, numbers)
     search = _Search(right, numbers, watch or _unwatched)
     found = search.run(pairs)
     notes = [*checkpoint.notes, *_about(inventory.notes, chosen)]
@@ -593,6 +596,59 @@ def _numbers(port, outputs, final_state):
         final,
         _HALF_TOLERANCE if half else TOLERANCE,
         tuple(min(1.0, max(np.abs(a).max(), _SMALLEST)) for a in arrays),
+    )
+
+
+def _dtype(stack, checkpoint):
+    """What TensorFlow 1 computes a stack in: float64, or float32."""
+    names = [name for cell in stack.cells for name in cell.names]
+    wide = any(checkpoint.dtypes.get(name) == "float64" for name in names)
+    return "float64" if wide else "float32"
+
+
+def _must_be_in_range(port, numbers, dtype):
+    """Refuses what is infinite in the dtype that is computed in.
+
+    Raises:
+        UserError: a number is too large.
+    """
+    largest = float(np.finfo(dtype).max)
+    states = [s for way in port.states for layer in way for s in layer]
+    outputs = [] if numbers.outputs is None else [numbers.outputs]
+    for what, arrays in (
+        ("the inputs", [port.inputs]),
+        ("the initial state", states),
+        ("the outputs", outputs),
+        ("the final state", numbers.final_state),
+    ):
+        size = max((np.abs(array).max() for array in arrays), default=0)
+        if size > largest:
+            raise UserError(
+                f"{what}: {size:.3g} is infinite in {dtype}, in which the "
+                "checkpoint is; give what the network was made for"
+            )
+
+
+def _must_not_saturate(port, numbers):
+    """Refuses inputs that only their signs are left of.
+
+    Whatever explained them would be chance.
+
+    Raises:
+        UserError: half of them give the same, or what is computed overflows.
+    """
+    size = np.abs(port.inputs).max()
+    if size < _LARGE:
+        return
+    with np.errstate(all="ignore"):
+        whole = port.run()
+        half = dataclasses.replace(port, inputs=port.inputs / 2).run()
+        if numbers.differ(half, whole):
+            return
+    raise UserError(
+        f"the inputs go up to {size:.3g}, which every gate is saturated by: "
+        "halved they give the same, and nothing can be told from them; give "
+        "inputs such as the network was trained with"
     )
 
 

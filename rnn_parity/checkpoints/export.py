@@ -7,12 +7,12 @@ the last place of the folded bias (of the forget bias, where that is larger).
 
 import os
 import pathlib
-import zipfile
 
 import numpy as np
 
 from rnn_parity import files
 from rnn_parity.checkpoints import (
+    archive,
     forms,
     optimizers,
     replacing,
@@ -106,17 +106,8 @@ def _old_format(prefix):
 def _origin(model, like, options):
     """(Origin, notes)."""
     path = pathlib.Path(model)
-    if not path.exists():
-        raise UserError(f"there is no file {path}")
-    if path.is_dir() or not zipfile.is_zipfile(path):
-        raise UserError(
-            f"{path} is no .keras file, or is cut off; give what "
-            "rnn-parity convert wrote"
-        )
-    try:
-        origin = saving.read_origin(path)
-    except (KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} is damaged ({error})") from None
+    archive.check(path)
+    origin = saving.read_origin(path)
     if like is None and origin is None:
         raise UserError(
             f"{path} does not say which checkpoint it came from: Keras "
@@ -183,14 +174,23 @@ def _arrays(model, origin, optimizer):
 
 def _parts(model, origin, optimizer):
     """{variable: array} of every layer, then of its slots."""
-    for of_cell in origin.cells:
-        yield from _of_cell(model, of_cell, origin, optimizer)
-    for of_read_out in origin.read_outs:
-        yield from _of_read_out(model, of_read_out, origin, optimizer)
-    for of_embedding in origin.embeddings:
-        yield from _of_embedding(model, of_embedding, origin, optimizer)
-    if optimizer is not None:
-        yield _counters(optimizer, origin)
+    try:
+        for of_cell in origin.cells:
+            yield from _of_cell(model, of_cell, origin, optimizer)
+        for of_read_out in origin.read_outs:
+            yield from _of_read_out(model, of_read_out, origin, optimizer)
+        for of_embedding in origin.embeddings:
+            yield from _of_embedding(model, of_embedding, origin, optimizer)
+        if optimizer is not None:
+            yield _counters(optimizer, origin)
+    except UserError:
+        raise
+    except (LookupError, AttributeError, TypeError, ValueError) as error:
+        # Its origin is of the right form, and of another model.
+        raise UserError(
+            "what the file says of its origin does not fit the model in it "
+            f"({str(error)[:120]}); convert the checkpoint again"
+        ) from None
 
 
 def _layer(model, name):

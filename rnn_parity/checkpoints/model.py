@@ -8,8 +8,9 @@ from rnn_parity.checkpoints import forms, optimizers, undrawn
 from rnn_parity.errors import UserError
 from tf2 import tf1_cells
 
-# Keras allows no "/" in names, TensorFlow 1 no "%".
-_ESCAPES = (("%", "%25"), (".", "%2E"), ("/", "."))
+# Keras allows no "/" in names, TensorFlow 1 no "%"; zip archives and HDF5 cut
+# names off at a NUL.
+_ESCAPES = (("%", "%25"), ("\0", "%00"), (".", "%2E"), ("/", "."))
 
 
 def encode(name):

@@ -12,6 +12,7 @@ import tempfile
 
 import numpy as np
 
+from rnn_parity import arrays
 from rnn_parity.checkpoints import (
     checkpoint_files,
     hdf5,
@@ -320,32 +321,26 @@ def _escaped(prefix):
 
 
 def _open_npz(path):
-    try:
-        with _damage_told(path), np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in sorted(file.files)}
-    except FileNotFoundError:
-        raise UserError(f"there is no file {path}") from None
-    if CONVERTED in arrays:
+    stored = arrays.load_npz(path)
+    if CONVERTED in stored:
         raise UserError(
             f"{path} is converted already; give the checkpoint it was made of"
         )
-    for name, value in arrays.items():
-        if not isinstance(value, np.ndarray):
-            raise UserError(
-                f"{path} is no .npz file of arrays: it holds {name}"
-            )
-    arrays = {name.removesuffix(":0"): v for name, v in arrays.items()}
+    found = {name.removesuffix(":0"): v for name, v in stored.items()}
+    if len(found) < len(stored):
+        twice = next(name for name in found if f"{name}:0" in stored)
+        raise UserError(
+            f"{path} holds both {twice} and {twice}:0; leave out one"
+        )
     return Checkpoint(
         str(path),
-        {name: value.shape for name, value in arrays.items()},
-        {name: value.dtype.name for name, value in arrays.items()},
-        arrays.__getitem__,
+        {name: value.shape for name, value in found.items()},
+        {name: value.dtype.name for name, value in found.items()},
+        found.__getitem__,
     )
 
 
 def _open_hdf5(path):
-    if not path.is_file():
-        raise UserError(f"there is no file {path}")
     with _damage_told(path):
         shapes, dtypes, read, notes, layers = hdf5.open_file(path)
     opened = Checkpoint(str(path), shapes, dtypes, read, notes)

@@ -19,7 +19,9 @@ import zipfile
 
 import numpy as np
 
-from rnn_parity import files
+from rnn_parity import files, zips
+from rnn_parity.arrays import write_npz
+from rnn_parity.checkpoints import archive as archives
 from rnn_parity.checkpoints import (
     forms,
     kinds,
@@ -30,9 +32,6 @@ from rnn_parity.checkpoints import (
 from rnn_parity.checkpoints.inventory import Cell
 from rnn_parity.errors import UserError
 
-_FOLDER = "rnn_parity"
-_ORIGIN = f"{_FOLDER}/origin.json"
-_STRINGS = ".tensor"  # as tf.io serialises them
 SMALL = 64e6  # bytes
 _FORMAT, _VERSION = "rnn-parity origin", 1
 ENDINGS = (".keras", ".weights.h5", ".npz")
@@ -43,7 +42,14 @@ def save(converted, path, force=False):
     with reserve(path, converted.checkpoint.path, force) as place:
         if place.path.endswith(".npz"):
             with place.writing("wb") as file:
-                _write_npz(file, arrays(converted))
+                # Zip archives cut names off at a NUL.
+                write_npz(
+                    file,
+                    (
+                        (name.replace("\0", "%00"), array)
+                        for name, array in arrays(converted)
+                    ),
+                )
             return
         _write(
             converted.model, place, lambda file: _add_origin(converted, file)
@@ -148,14 +154,6 @@ def _temporary_in(place):
     except OSError as error:
         reason = error.strerror or str(error).split("\n", maxsplit=1)[0]
         raise UserError(f"cannot write {place}: {reason}") from None
-
-
-def _write_npz(file, arrays):
-    """What np.savez writes, without having all of it in memory."""
-    with zipfile.ZipFile(file, "w") as archive:
-        for name, array in arrays:
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, array, allow_pickle=False)
 
 
 def arrays(converted):
@@ -347,8 +345,8 @@ def _add_origin(converted, path):
         "slots": origin.slots,
         "steps": origin.steps,
         "kept": {
-            name: f"{_FOLDER}/kept/{number}"
-            + (_STRINGS if stored[name] == "string" else ".npy")
+            name: f"{archives.FOLDER}/kept/{number}"
+            + (archives.STRINGS if stored[name] == "string" else ".npy")
             for number, name in enumerate(origin.kept)
         },
         "stored": origin.stored,
@@ -357,11 +355,11 @@ def _add_origin(converted, path):
         for name, member in text["kept"].items():
             with archive.open(member, "w", force_zip64=True) as file:
                 _write_array(file, origin.kept[name](), member)
-        archive.writestr(_ORIGIN, json.dumps(text, indent=1))
+        archive.writestr(archives.ORIGIN, json.dumps(text, indent=1))
 
 
 def _write_array(file, array, member):
-    if member.endswith(_STRINGS):  # NumPy would need pickle
+    if member.endswith(archives.STRINGS):  # NumPy would need pickle
         from rnn_parity.quiet import tf
 
         file.write(tf.io.serialize_tensor(tf.constant(array)).numpy())
@@ -369,39 +367,29 @@ def _write_array(file, array, member):
         np.lib.format.write_array(file, array, allow_pickle=False)
 
 
-def _read_array(file, member):
-    if member.endswith(_STRINGS):
-        from rnn_parity.quiet import tf
-
-        tensor = tf.io.parse_tensor(file.read(), tf.string)
-        return np.array(tensor.numpy(), object)
-    return np.lib.format.read_array(file, allow_pickle=False)
-
-
 def read_origin(path):
     """The `Origin` in a `.keras` file, or None where there is none.
 
+    Its arrays are read from the file as it is now, whatever becomes of it.
+
     Raises:
-        UserError: it is of a version that is not known.
+        UserError: it is damaged, or of a version that is not known.
     """
-    with zipfile.ZipFile(path) as archive:
-        if _ORIGIN not in archive.namelist():
+    with zips.opened(path) as archive:
+        if archives.ORIGIN not in archive.namelist():
             return None
-        text = json.loads(archive.read(_ORIGIN))
-    if text["version"] != _VERSION:
-        raise UserError(
-            f"{path} was converted by another release of rnn-parity"
-        )
+        text = archives.read_json(path, archive, archives.ORIGIN)
+        if text.get("version") != _VERSION:
+            raise UserError(
+                f"{path} was converted by another release of rnn-parity"
+            )
+        # Older files have neither.
+        text = {"embeddings": [], "stored": {}} | text
+        archives.check_origin(path, archive, text)
+    archive = zipfile.ZipFile(path)  # open as long as something reads from it
 
     def reading(member):
-        def read():
-            with (
-                zipfile.ZipFile(path) as archive,
-                archive.open(member) as file,
-            ):
-                return _read_array(file, member)
-
-        return read
+        return lambda: archives.read_kept(path, archive, member)
 
     cells = [
         {
@@ -420,11 +408,11 @@ def read_origin(path):
     return Origin(
         cells,
         text["read_outs"],
-        text.get("embeddings", []),  # older files keep them as they were
+        text["embeddings"],
         text["sources"],
         text["optimizer"],
         text["slots"],
         text["steps"],
         {name: reading(member) for name, member in text["kept"].items()},
-        text.get("stored", {}),  # older files have no such names
+        text["stored"],
     )

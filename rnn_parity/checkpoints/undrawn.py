@@ -26,7 +26,6 @@ _SHORT = {"normal": "RandomNormal", "uniform": "RandomUniform"}
 _CONFIG = "config.json"
 _IN_MEMBERS = ("metadata.json", "model.weights.", "assets/")
 _SMALL = 1 << 28  # bytes
-_MOST_PACKED = 100  # times; Keras does not compress
 
 
 @contextlib.contextmanager
@@ -108,13 +107,11 @@ def load(path):
             damaged, or has layers that are not known.
     """
     with zipfile.ZipFile(path) as archive, _folder(path) as folder:
-        _check_size(archive.getinfo(_CONFIG))
         config = json.loads(archive.read(_CONFIG))
         compiled = config.pop("compile_config", None) or {}
         pathlib.Path(folder, _CONFIG).write_text(json.dumps(by_name(config)))
         for member in archive.infolist():
             if member.filename.startswith(_IN_MEMBERS):
-                _check_size(member)
                 archive.extract(member, folder)
         with nothing_drawn():
             model = keras.saving.load_model(folder)
@@ -133,13 +130,5 @@ def _folder(path):
     """A temporary folder; of a large file on its own disk, if possible."""
     beside = path.stat().st_size > _SMALL and os.access(path.parent, os.W_OK)
     return tempfile.TemporaryDirectory(
-        dir=path.parent if beside else None, prefix=f".{path.name}."
+        dir=path.parent if beside else None, prefix=".rnn-parity-"
     )
-
-
-def _check_size(member):
-    size, packed = member.file_size, member.compress_size
-    if size > _SMALL and size > _MOST_PACKED * packed:
-        raise ValueError(
-            f"{member.filename} has {packed} bytes and unpacks to {size}"
-        )

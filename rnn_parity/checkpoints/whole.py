@@ -124,6 +124,7 @@ def convert_model(path, *, progress=None):
     error, allowed = _compared(old, model, path)
     show("", 1.0)
     notes = [_ABOUT_SLOTS] if has_slots else []
+    notes += [] if of_folder else [hdf5.NO_CHECKSUM]
     return ConvertedModel(
         model, str(path), error, allowed, renewal.own, notes
     )

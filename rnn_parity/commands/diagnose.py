@@ -158,35 +158,14 @@ def _members(path, known):
 
 def _read(path, several=False):
     """An array of an .npy file; of an .npz file {name: array}."""
-    import zipfile
+    from rnn_parity import arrays
 
-    import numpy as np
-
-    try:
-        found = np.load(path, allow_pickle=False)
-        if isinstance(found, np.ndarray):
-            return found
-        with found:
-            arrays = {name: found[name] for name in found.files}
-    except FileNotFoundError:
-        raise UserError(f"there is no file {path}") from None
-    except OSError as error:
-        reason = error.strerror or "it is cut off or no .npy file"
-        raise UserError(f"cannot read {path}: {reason}") from None
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        if "allow_pickle=False" in str(error) and "Object" in str(error):
-            raise UserError(
-                f"{path} holds Python objects, not numbers; save it again "
-                "with one shape for all"
-            ) from None
-        raise UserError(
-            f"cannot read {path}: it is damaged or no file of numpy.save"
-        ) from None
-    if several:
-        return arrays
-    if len(arrays) == 1:
-        return next(iter(arrays.values()))
+    found = arrays.load(path)
+    if several or not isinstance(found, dict):
+        return found
+    if len(found) == 1:
+        return next(iter(found.values()))
     raise UserError(
-        f"{path} holds {len(arrays)} arrays ({', '.join(arrays)}); give one "
+        f"{path} holds {len(found)} arrays ({', '.join(found)}); give one "
         "as .npy, or them all as --data"
     )

@@ -6,16 +6,13 @@ the bit, and besides what says where in the training they belong.
 
 import contextlib
 import dataclasses
-import io
 import json
 import os
 import pathlib
-import zipfile
-import zlib
 
 import numpy as np
 
-from rnn_parity import files, layouts, sections
+from rnn_parity import arrays, files, layouts, sections
 from rnn_parity.adapters import packing
 from rnn_parity.config import Config
 from rnn_parity.errors import UserError
@@ -101,61 +98,53 @@ def read(folder):
     if not pathlib.Path(folder).is_dir():
         raise UserError(f"there is no folder {folder} to resume from")
     files.must_be_regular(path)
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
+    if not path.exists():
         raise UserError(
             f"{folder} holds no training checkpoint ({NAME}); give the "
             "folder that --save wrote"
-        ) from None
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from None
+        )
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-        about = json.loads(str(arrays.pop("about")))
+        stored = arrays.load_npz(path)
+        about = json.loads(str(stored.pop("about")))
         if about["format"] != _FORMAT:
-            raise KeyError(about["format"])
-    except _DAMAGE as error:
+            raise ValueError(f"its format is {about['format']!r:.60}")
+        version = about["version"]
+    except (KeyError, RecursionError, TypeError, ValueError) as error:
         raise UserError(
             f"{path} is damaged or no training checkpoint "
-            f"({type(error).__name__}); use another copy or train anew"
+            f"({_reason(error)}); use another copy or train anew"
         ) from None
-    return _checkpoint(path, about, arrays)
-
-
-_DAMAGE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    ValueError,
-    KeyError,
-    TypeError,
-    EOFError,
-    OSError,
-    NotImplementedError,
-)
-
-
-def _checkpoint(path, about, arrays):
-    if about["version"] != _VERSION:
+    if version != _VERSION:
         raise UserError(
-            f"{path} has format version {about['version']}; this release "
+            f"{path} has format version {version!r:.60}; this release "
             f"reads version {_VERSION}"
         )
+    return _checkpoint(path, about, stored)
+
+
+def _reason(error):
+    if isinstance(error, KeyError):
+        return f"it has no {error.args[0]}"
+    if isinstance(error, UserError):
+        return str(error)
+    return type(error).__name__
+
+
+def _checkpoint(path, about, stored):
     own = {
         name.removeprefix("network/"): value
-        for name, value in arrays.items()
+        for name, value in stored.items()
         if name.startswith("network/")
     }
     try:
         read = Checkpoint(
             config=Config(**about["config"]),
-            state=arrays["state"],
-            losses=arrays["losses"],
+            state=stored["state"],
+            losses=stored["losses"],
             arrays=own,
             **{name: about[name] for name in _PLAIN},
         )
-        fits = isinstance(read.seed, int) and _fits(read)
+        fits = _is_placed(read) and _fits(read)
     except (KeyError, TypeError, ValueError, StopIteration):
         fits = False
     if not fits:
@@ -164,6 +153,24 @@ def _checkpoint(path, about, arrays):
             "not written by this program, or was changed since"
         )
     return read
+
+
+def _is_placed(read):
+    """Whether it says where in which training it belongs."""
+    numbers = (read.seed, read.epoch, read.batch)
+    return (
+        all(type(number) is int and number >= 0 for number in numbers)
+        and read.batch < read.config.num_batches
+        and all(
+            isinstance(text, (str, type(None)))
+            for text in (read.mode, read.implementation)
+        )
+        and isinstance(read.unrolling, (str, int, type(None)))
+        and all(
+            value.dtype.kind == "f"
+            for value in (read.state, read.losses, *read.arrays.values())
+        )
+    )
 
 
 def _fits(read):
