@@ -106,7 +106,7 @@ def bench(preset, device, folder, names, compare, **sizes):
     paths = _write(made, folder) if folder else []
     _show(made)
     for path in paths:
-        click.echo(f"wrote {path}")
+        options.say(f"wrote {path}")
     return options.OK
 
 
@@ -142,7 +142,7 @@ def _rnn_test(device, folder):
         with files.atomic_write(paths[1]) as file:
             file.write(text)
         for path in paths:
-            click.echo(f"wrote {path}")
+            options.say(f"wrote {path}")
     return options.OK
 
 

@@ -73,7 +73,7 @@ def _convert_whole(path, out, force):
     with progress.shares("converting") as show:
         converted = whole.convert_model(path, progress=show)
     converted.save(out, force)
-    console = options.console(markup=False)
+    console = options.console()
     console.print(
         f"the Keras 3 model computes what tf-keras does, to "
         f"{converted.error:.1e}",
@@ -88,7 +88,7 @@ def _print(report, out):
     from rich import box
     from rich.table import Table
 
-    console = options.console(options.WIDE, markup=False)
+    console = options.console(options.WIDE)
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
     table.add_column("TensorFlow 1", overflow="fold")
     table.add_column("Keras", overflow="fold")
@@ -108,7 +108,7 @@ def _print(report, out):
 
 
 def _print_written(out, own):
-    console = options.console(markup=False)
+    console = options.console()
     console.print(f"wrote {out}", style="bold", soft_wrap=True)
     if own and str(out).endswith(".keras"):
         console.print(
