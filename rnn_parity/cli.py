@@ -33,6 +33,8 @@ def main(arguments=None):
     With 0, 1 (it is not so), 2 (misuse, or an input that cannot be used, in
     one line), 130 (Ctrl-C) or, as every command whose reader has gone, 141.
     """
+    if arguments is None:
+        _start_again_with_docstrings()
     _prepare_streams()
     # That of a notebook need not be installed here, and shows no window.
     os.environ.pop("MPLBACKEND", None)
@@ -46,6 +48,23 @@ def main(arguments=None):
     except BaseException as error:
         code = _ended_by(error, shown["debug"])
     sys.exit(code or OK)
+
+
+def _start_again_with_docstrings():
+    """tf-keras cannot be imported without them, and `--help` needs ours.
+
+    Python leaves them out with -OO or PYTHONOPTIMIZE=2. The process is
+    replaced by one that is called the same way without either.
+    """
+    if sys.flags.optimize < 2:
+        return
+    own = len(sys.orig_argv) - len(sys.argv[1:])
+    python, *options = sys.orig_argv[:own]
+    kept = [one for one in options if one.strip("-O")]
+    if kept == options and "PYTHONOPTIMIZE" not in os.environ:
+        return  # nothing would change
+    os.environ.pop("PYTHONOPTIMIZE", None)
+    os.execvp(python, [python, *kept, *sys.argv[1:]])
 
 
 def _run(arguments, shown):

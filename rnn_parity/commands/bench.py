@@ -89,6 +89,9 @@ def bench(preset, device, folder, names, compare, **sizes):
     """
     if compare:
         return _compare(*compare)
+    from rnn_parity import keras_backend
+
+    keras_backend.must_be_tensorflow()
     if preset == RNN_TEST:
         if names or any(sizes.values()):
             raise UserError(f"{RNN_TEST} has sizes and strategies of its own")

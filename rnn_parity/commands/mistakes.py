@@ -68,9 +68,7 @@ def _mistakes_table(rows):
     for row in rows:
         mistake = row[0].mistake
         table.add_row(
-            Text.assemble(
-                f"{mistake.name}\n", (mistake.explanation, "dim")
-            ),
+            Text.assemble(f"{mistake.name}\n", (mistake.explanation, "dim")),
             _span(mistake.sections),
             mistake.rung,
             *map(_error_cell, row),
