@@ -10,6 +10,7 @@ import pty
 import re
 import subprocess
 import sys
+import types
 import warnings
 
 import numpy as np
@@ -386,7 +387,7 @@ def test_another_backend_is_one_line(run_cli, tmp_path, arguments):
 
 def test_the_backend_is_found_as_keras_finds_it(monkeypatch, tmp_path):
     keras_backend.must_be_tensorflow()  # that of these tests
-    monkeypatch.delitem(sys.modules, "keras")
+    monkeypatch.delitem(sys.modules, "keras", raising=False)
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     keras_backend.must_be_tensorflow()  # no settings at all
@@ -399,3 +400,9 @@ def test_the_backend_is_found_as_keras_finds_it(monkeypatch, tmp_path):
         keras_backend.must_be_tensorflow()
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
     keras_backend.must_be_tensorflow()
+    # Once it is imported, nothing else counts.
+    config = types.SimpleNamespace(backend=lambda: "jax")
+    imported = types.SimpleNamespace(config=config)
+    monkeypatch.setitem(sys.modules, "keras", imported)
+    with pytest.raises(UserError, match=r"with jax .*keras.config.backend"):
+        keras_backend.must_be_tensorflow()

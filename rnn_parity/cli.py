@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -60,11 +61,11 @@ def _start_again_with_docstrings():
         return
     own = len(sys.orig_argv) - len(sys.argv[1:])
     python, *options = sys.orig_argv[:own]
-    kept = [one for one in options if one.strip("-O")]
+    kept = [one for one in options if not re.fullmatch("-O+", one)]
     if kept == options and "PYTHONOPTIMIZE" not in os.environ:
         return  # nothing would change
     os.environ.pop("PYTHONOPTIMIZE", None)
-    os.execvp(python, [python, *kept, *sys.argv[1:]])
+    os.execv(sys.executable, [python, *kept, *sys.argv[1:]])
 
 
 def _run(arguments, shown):
@@ -80,11 +81,10 @@ def _run(arguments, shown):
 
 def _ended_by(error, debug):
     """Says what ended the command, then lets go of stdout; the exit code."""
-    with contextlib.suppress(OSError):  # nobody can read it
-        if debug:
-            _show_traceback(error)
-        code = MISUSE  # should it not be said
-        code = _answer(error)
+    if debug:
+        shown = "".join(traceback.format_exception(error))
+        _to_stderr(text.escaped(shown, keep="\n"))
+    code = _answer(error)
     try:
         sys.stdout.flush()
     except OSError:
@@ -158,12 +158,12 @@ def _drop_output():
 
 
 def _say(line):
-    click.echo(f"rnn-parity: {text.escaped(line)}", err=True)
+    _to_stderr(f"rnn-parity: {text.escaped(line)}\n")
 
 
-def _show_traceback(error):
-    shown = "".join(traceback.format_exception(error))
-    click.echo(text.escaped(shown, keep="\n"), err=True, nl=False)
+def _to_stderr(shown):
+    with contextlib.suppress(OSError):  # full or gone: the code says enough
+        click.echo(shown, err=True, nl=False)
 
 
 def _set_debug(context, _option, value):

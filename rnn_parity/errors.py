@@ -62,7 +62,10 @@ def _of_a_file(error):
         errno.ENAMETOOLONG: "a name in it is too long for this disk",
     }
     reason = reasons.get(error.errno) or error.strerror or str(error)
-    return f"cannot use {os.fsdecode(error.filename)}: {reason}"
+    name = error.filename
+    if isinstance(name, bytes):
+        name = os.fsdecode(name)
+    return f"cannot use {name}: {reason}"
 
 
 def _unforeseen(error):

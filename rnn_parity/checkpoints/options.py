@@ -6,6 +6,7 @@ import math
 from numpy_ref.tf1_cells import ACTIVATIONS
 from rnn_parity.checkpoints import recognise
 from rnn_parity.checkpoints.inventory import unknown
+from rnn_parity.config import MOST_LAYERS
 from rnn_parity.errors import UserError
 
 _OF_READ_OUTS = tuple(ACTIVATIONS)
@@ -190,7 +191,14 @@ class Options:
                     "for one cell that serves several"
                 )
             if not isinstance(count, int) or count < 1:
-                raise UserError(f"layers is {count!r}, not a whole number")
+                raise UserError(
+                    f"layers is {count!r}; it must be a whole number of at "
+                    "least 1"
+                )
+            if count > MOST_LAYERS:
+                raise UserError(
+                    f"layers is {count}; it must be at most {MOST_LAYERS}"
+                )
             if count > 1 and first.sizes.inputs != first.sizes.outputs:
                 raise UserError(
                     f"{first.scope} cannot serve {count} layers: it has "
