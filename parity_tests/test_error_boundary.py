@@ -227,7 +227,7 @@ def failing(monkeypatch, call_cli):
         (MemoryError(), "not enough memory"),
         (np._core._exceptions._ArrayMemoryError((9,), np.dtype("f4")), "not"),
         (ResourceExhaustedError("OOM when"), "not enough memory"),
-        (RecursionError("maximum"), "nested too deeply"),
+        (RecursionError("maximum"), "nested or stacked too deeply"),
         (EOFError(), "cut off or damaged"),
         (_Foreign("first\nsecond"), "_Foreign: first; a damaged file"),
         (KeyError("layers"), "KeyError: 'layers'; a damaged file"),
@@ -406,3 +406,102 @@ def test_the_backend_is_found_as_keras_finds_it(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "keras", imported)
     with pytest.raises(UserError, match=r"with jax .*keras.config.backend"):
         keras_backend.must_be_tensorflow()
+
+
+# --- Wrong inputs, by the dozen ---
+
+
+@pytest.fixture
+def cell_file(tmp_path):
+    """An LSTM of 3 inputs and 4 units, as .npz, which needs no TensorFlow."""
+    rng = np.random.RandomState(2)
+    path = tmp_path / "cell.npz"
+    scope = "rnn/basic_lstm_cell"
+    arrays = {"kernel": rng.normal(size=(7, 16)), "bias": rng.normal(size=16)}
+    np.savez(path, **{f"{scope}/{name}": a for name, a in arrays.items()})
+    return path
+
+
+def is_one_line(done):
+    """Foreseen: it is not what is said of an exception of a library."""
+    assert done.returncode == 2, done
+    assert done.stderr.startswith("rnn-parity: error: ")
+    assert done.stderr.count("\n") == 1
+    assert "--debug" not in done.stderr
+    return True
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs"),
+    [
+        (np.zeros((0, 5, 3)), np.zeros((0, 5, 4))),
+        (np.zeros((2, 0, 3)), np.zeros((2, 0, 4))),
+        (np.zeros((2, 5, 0)), np.zeros((2, 5, 4))),
+        (np.zeros((2, 5, 3)), np.zeros(())),
+        (np.zeros((2, 5, 3)), np.zeros(0)),
+        (np.zeros(()), np.zeros((2, 5, 4))),
+        (np.full((2, 5, 3), "ab"), np.zeros((2, 5, 4))),
+        (np.zeros((2, 5, 3)), np.full((2, 5, 4), b"ab")),
+        (np.zeros((2, 5, 3), "M8[s]"), np.zeros((2, 5, 4))),
+        (np.zeros((2, 5, 3)), np.zeros((2, 5, 4), [("a", "f4")])),
+        (np.full((2, 5, 3), np.nan), np.zeros((2, 5, 4))),
+    ],
+    ids=lambda array: f"{array.dtype}{array.shape}",
+)
+def test_arrays_that_are_no_data_are_one_line(
+    call_cli, cell_file, tmp_path, inputs, outputs
+):
+    x, y = tmp_path / "x.npy", tmp_path / "y.npy"
+    np.save(x, inputs)
+    np.save(y, outputs)
+    done = call_cli("diagnose", cell_file, "--inputs", x, "--outputs", y)
+    assert is_one_line(done)
+
+
+@pytest.fixture
+def odd_places(tmp_path):
+    """Paths that hold no checkpoint, or cannot."""
+    folder = tmp_path / "places"
+    folder.mkdir()
+    (folder / "loop").symlink_to("loop")
+    (folder / "dangling").symlink_to("nowhere")
+    for suffix in ("npz", "npy", "keras", "index", "pb"):
+        (folder / f"empty.{suffix}").touch()
+        (folder / f"noise.{suffix}").write_bytes(bytes(range(1, 256)) * 9)
+    long = "n" * 300
+    return [
+        *folder.iterdir(),
+        folder,
+        folder / long,
+        folder / long / "x",
+        folder / f"{long}.npz",
+        folder / "noise.npz" / "x",
+        folder / "\udcff.npz",
+        "/dev/null",
+        "/dev/zero",
+    ]
+
+
+def test_a_place_without_a_checkpoint_is_one_line(call_cli, odd_places):
+    for path in odd_places:
+        assert is_one_line(call_cli("inspect", path)), path
+
+
+@pytest.mark.parametrize("weights", [np.zeros(0), ["a"], np.zeros(())])
+def test_arrays_that_are_no_weights_are_one_line(call_cli, tmp_path, weights):
+    path, x = tmp_path / "cell.npz", tmp_path / "x.npy"
+    scope = "rnn/basic_lstm_cell"
+    np.savez(path, **{f"{scope}/kernel": weights, f"{scope}/bias": weights})
+    np.save(x, np.zeros((2, 5, 3)))
+    done = call_cli("diagnose", path, "--inputs", x, "--outputs", x)
+    assert is_one_line(done)
+
+
+def test_a_place_that_cannot_be_written_to_is_one_line(
+    call_cli, cell_file, tmp_path
+):
+    long = "n" * 300
+    for out in (long, f"{long}/x", "cell.npz/x", ".", "nowhere/x"):
+        path = tmp_path / out
+        assert is_one_line(call_cli("inspect", cell_file, "--json", path))
+        assert is_one_line(call_cli("diff", "s1", "--html", path))

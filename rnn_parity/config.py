@@ -7,7 +7,7 @@ from rnn_parity.errors import UserError
 
 DTYPES = ("float32", "float64")
 _MOST = 2**31 - 1  # TensorFlow counts in int32
-MOST_LAYERS = 1000  # each one is built; more than this takes hours
+_MOST_LAYERS = 1000  # built one by one, which takes long enough
 _LARGEST_FLOAT32 = 3.4028234663852886e38
 
 
@@ -44,7 +44,7 @@ class Config:
     )
     batch_size: int = _field(5, "B, rows that train side by side.", 1)
     num_layers: int = _field(
-        3, "L, stacked cells (sections 4 to 7).", 1, MOST_LAYERS
+        3, "L, stacked cells (sections 4 to 7).", 1, _MOST_LAYERS
     )
     learning_rate: float = _field(
         0.3, "Adagrad's; TensorFlow 1 rounds it to float32."

@@ -34,8 +34,8 @@ def explained(error):
         )
     if isinstance(error, RecursionError):
         return (
-            "a file is nested too deeply to be read; it is damaged, or not "
-            "what TensorFlow or Keras writes"
+            "something in the file is nested or stacked too deeply for "
+            "Python; if no network of yours is that deep, it is damaged"
         )
     if isinstance(error, ModuleNotFoundError):
         package = (error.name or "").split(".")[0]

@@ -6,7 +6,6 @@ import math
 from numpy_ref.tf1_cells import ACTIVATIONS
 from rnn_parity.checkpoints import recognise
 from rnn_parity.checkpoints.inventory import unknown
-from rnn_parity.config import MOST_LAYERS
 from rnn_parity.errors import UserError
 
 _OF_READ_OUTS = tuple(ACTIVATIONS)
@@ -14,6 +13,7 @@ _CHOICES = dict.fromkeys(
     ("activation", "recurrent_activation"),
     tuple(name for name in ACTIVATIONS if name != "softmax"),
 )
+_MOST_REPEATS = 100  # which take a minute; Keras gives up before 1000
 _LARGEST = 3.4028234e38  # of float32
 OF_CELLS = (
     "forget_bias",
@@ -195,9 +195,9 @@ class Options:
                     f"layers is {count!r}; it must be a whole number of at "
                     "least 1"
                 )
-            if count > MOST_LAYERS:
+            if count > _MOST_REPEATS:
                 raise UserError(
-                    f"layers is {count}; it must be at most {MOST_LAYERS}"
+                    f"layers is {count}; it must be at most {_MOST_REPEATS}"
                 )
             if count > 1 and first.sizes.inputs != first.sizes.outputs:
                 raise UserError(
