@@ -276,12 +276,12 @@ def test_an_error_while_ending_is_not_taken_for_ctrl_c(failing):
     "arguments", [("--debug", "diff", "s1"), ("diff", "s1", "--debug")]
 )
 def test_debug_shows_the_traceback_and_then_the_line(failing, arguments):
-    done = failing(ValueError("\x1b[2Jbroken"), *arguments)
+    done = failing(ValueError("\x07broken"), *arguments)
     assert done.returncode == 2
     first, *_, last = done.stderr.splitlines()
     assert first.startswith("Traceback")
     assert "in fail" in done.stderr
-    assert last.startswith(r"rnn-parity: error: ValueError: \x1b[2Jbroken")
+    assert last.startswith(r"rnn-parity: error: ValueError: \x07broken")
     assert harmless(done.stderr)
 
 
