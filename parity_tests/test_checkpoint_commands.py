@@ -383,6 +383,8 @@ def test_a_folder_round_a_checkpoint_is_no_dead_end(call_cli, tmp_path):
             "--forget-bias rnn is given as 1.0 and as 0.5",
         ),
         (("--layers", "1.5"), "--layers 1.5 is not a whole number"),
+        (("--layers", "0"), "layers is 0; it must be a whole number of at"),
+        (("--layers", "101"), "layers is 101; it must be at most 100"),
         (
             ("--embedding", "t=none", "--embedding", "t=rnn"),
             "--embedding t is given as none and as rnn",

@@ -33,6 +33,7 @@ def test_the_defaults_are_the_tutorials():
         ({"batch_size": True}, "batch_size is True"),
         ({"state_size": -1}, "state_size is -1"),
         ({"num_layers": 0}, "num_layers is 0"),
+        ({"num_layers": 1001}, "num_layers is 1001; it must be at most 1000"),
         ({"num_classes": 0}, "num_classes is 0"),
         ({"num_epochs": 2**31}, "it must be at most 2147483647"),
         ({"num_epochs": "9"}, "num_epochs is '9'"),

@@ -670,25 +670,6 @@ def test_a_large_model_is_written_and_read_like_a_small_one(
         assert_same(weights_of(model), weights_of(found.model))
 
 
-def test_what_unpacks_to_far_more_is_not_unpacked(tmp_path, monkeypatch):
-    monkeypatch.setattr(undrawn, "_SMALL", 1000)
-    arrays = Arrays("float32").lstm("rnn/lstm_cell", 3, 5)
-    np.savez(tmp_path / "weights.npz", **arrays)
-    found = rnn_parity.convert_checkpoint(tmp_path / "weights.npz")
-    found.save(tmp_path / "model.keras")
-    path = tmp_path / "packed.keras"
-    with (
-        zipfile.ZipFile(tmp_path / "model.keras") as whole,
-        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed,
-    ):
-        for name in whole.namelist():
-            zeros = bytes(10**6) if name == "model.weights.h5" else b""
-            packed.writestr(name, zeros or whole.read(name))
-    with pytest.raises(UserError, match="unpacks to 1000000"):
-        export_checkpoint(path, tmp_path / "back")
-    assert not list(tmp_path.glob("back*"))
-
-
 def test_nothing_is_drawn(tmp_path, monkeypatch):
     """Which takes minutes where there are thousands of units."""
     whole_model("float32").save(tmp_path / "model.h5")

@@ -292,7 +292,12 @@ WRONG = {
     "cannot use /proc/here": ("s1", *NUMPY, "--save", "/proc/here"),
     "--save names nothing": ("s1", *NUMPY, "--save", ""),
     "is not enough memory": ("s1", *NUMPY, "--state-size", "10000000"),
-    "make state_size, num_layers": ("s4", "--num-layers", "2000000000"),
+    "make state_size, num_layers": (
+        *("s4", "--num-layers", "1000", "--state-size", "100000"),
+    ),
+    "num_layers is 1001; it must be at most 1000": (
+        *("s4", "--num-layers", "1001"),
+    ),
     "for these sizes": (
         *("s3", "--batch-size", "1000000", "--state-size", "1000000"),
         *("--total-series-length", "15000000"),
@@ -315,7 +320,7 @@ def test_a_mistake_gets_one_line_and_exit_code_2(run_cli, message, tmp_path):
 @pytest.mark.parametrize(
     ("key", "sizes", "least"),
     [
-        ("s1", {"total_series_length": 5000}, 16 * 5000),
+        ("s1", {"total_series_length": 5000}, 24 * 5000),
         ("s3", {"state_size": 300}, 8 * 4 * 301 * 300),
         ("s4", {"num_layers": 700, "state_size": 9}, 8 * 699 * 4 * 18 * 9),
         ("s2", {"truncated_backprop_length": 70}, 4 * 70 * 5 * 4),
@@ -332,6 +337,17 @@ def test_sizes_that_cannot_fit_are_refused(monkeypatch, key, sizes, least):
         memory.check(section, config)
     monkeypatch.setattr(memory, "available", lambda: 3 * least + rest)
     memory.check(section, config)
+
+
+def test_memory_is_what_is_free(monkeypatch, tmp_path):
+    meminfo = tmp_path / "meminfo"
+    monkeypatch.setattr(memory, "_MEMINFO", meminfo)
+    monkeypatch.setattr(memory, "_CGROUPS", ())
+    in_all = memory.available()
+    meminfo.write_text("MemTotal:  99 kB\nMemAvailable:    7 kB\n")
+    assert memory.available() == 7 * 1024 < in_all
+    meminfo.write_text("of another system\n")
+    assert memory.available() == in_all
 
 
 def test_a_gpu_that_is_not_there_is_one_line(run_cli):

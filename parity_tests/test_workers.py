@@ -10,8 +10,9 @@ import pytest
 from conftest import run_python, spread
 from test_run import start, wait_for_steps
 
-from rnn_parity import Config
-from rnn_parity.training import checkpoint
+from rnn_parity import Config, UserError
+from rnn_parity.quiet import tf
+from rnn_parity.training import checkpoint, workers
 from rnn_parity.training.session import Session
 
 CONFIG = Config(
@@ -31,7 +32,7 @@ OPTIONS = (
 # Logical devices can be made only once in a process.
 ON_DEVICES = """
 import json, sys
-from rnn_parity import Config
+from rnn_parity import Config, UserError
 from rnn_parity.training import workers
 from rnn_parity.training.session import Session
 config = Config(**json.loads(sys.argv[1]))
@@ -213,3 +214,39 @@ def test_what_workers_cannot_do_is_one_line(run_cli, arguments, message):
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert message in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("index", "error", "ends"),
+    [
+        (None, ValueError, False),
+        ("0", ValueError, False),
+        ("1", ValueError, True),
+        ("1", UserError, False),
+        (None, tf.errors.AbortedError, False),
+        ("0", tf.errors.AbortedError, True),
+        ("1", tf.errors.AbortedError, True),
+    ],
+)
+def test_only_the_first_worker_tells_what_it_met(
+    monkeypatch, index, error, ends
+):
+    """Others end with a code that is not the command line's own."""
+
+    class _EndedError(Exception):
+        pass
+
+    def end(code):
+        assert code not in (0, 1, 2, 130)
+        raise _EndedError
+
+    monkeypatch.setattr(os, "_exit", end)
+    monkeypatch.delenv("RNN_PARITY_WORKER", raising=False)
+    if index is not None:
+        monkeypatch.setenv("RNN_PARITY_WORKER", index)
+    told = error(None, None, "x") if "tensorflow" in str(error) else error()
+    with (
+        pytest.raises(_EndedError if ends else error),
+        workers.ending_if_another_is_lost(),
+    ):
+        raise told

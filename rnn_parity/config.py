@@ -7,11 +7,12 @@ from rnn_parity.errors import UserError
 
 DTYPES = ("float32", "float64")
 _MOST = 2**31 - 1  # TensorFlow counts in int32
+_MOST_LAYERS = 1000  # built one by one, which takes long enough
 _LARGEST_FLOAT32 = 3.4028234663852886e38
 
 
-def _field(default, meaning, least=None):
-    metadata = {"meaning": meaning, "least": least}
+def _field(default, meaning, least=None, most=_MOST):
+    metadata = {"meaning": meaning, "least": least, "most": most}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -42,7 +43,9 @@ class Config:
         3, "Steps after which the input is to be repeated.", 0
     )
     batch_size: int = _field(5, "B, rows that train side by side.", 1)
-    num_layers: int = _field(3, "L, stacked cells (sections 4 to 7).", 1)
+    num_layers: int = _field(
+        3, "L, stacked cells (sections 4 to 7).", 1, _MOST_LAYERS
+    )
     learning_rate: float = _field(
         0.3, "Adagrad's; TensorFlow 1 rounds it to float32."
     )
@@ -54,7 +57,8 @@ class Config:
     def __post_init__(self):
         for field in dataclasses.fields(self):
             if field.metadata["least"] is not None:
-                self._check_integer(field.name, field.metadata["least"])
+                limits = field.metadata["least"], field.metadata["most"]
+                self._check_integer(field.name, *limits)
         for name in ("learning_rate", "output_keep_prob"):
             self._check_positive(name)
         if self.output_keep_prob > 1:
@@ -79,7 +83,7 @@ class Config:
         """A copy with some fields changed, validated again."""
         return dataclasses.replace(self, **changes)
 
-    def _check_integer(self, name, least):
+    def _check_integer(self, name, least, most):
         value = getattr(self, name)
         integral = isinstance(value, numbers.Integral)
         if not integral or isinstance(value, bool) or value < least:
@@ -87,8 +91,8 @@ class Config:
                 f"{name} is {value!r}; it must be a whole number of at least "
                 f"{least}"
             )
-        if value > _MOST:
-            raise UserError(f"{name} is {value}; it must be at most {_MOST}")
+        if value > most:
+            raise UserError(f"{name} is {value}; it must be at most {most}")
         object.__setattr__(self, name, int(value))
 
     def _check_positive(self, name):

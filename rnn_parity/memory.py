@@ -1,7 +1,9 @@
 """Whether sizes fit into memory, before the kernel ends the process."""
 
+import contextlib
 import math
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,8 @@ from rnn_parity.errors import UserError
 # What the numbers in a compressed file may take: bytes whatever its size, or
 # so many times its size.
 UNPACKED, UNPACKED_TIMES = 1 << 28, 64
-_SERIES = 2 * 8  # inputs and labels, drawn as int64
+_SERIES = 2 * 8 + 4  # inputs and labels as drawn, in int64; labels, int32
+_MEMINFO = Path("/proc/meminfo")
 _CGROUPS = (
     Path("/sys/fs/cgroup/memory.max"),
     Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
@@ -75,18 +78,20 @@ def check(section, config):
     """Refuses sizes of which the arrays alone are larger than memory.
 
     Counts what every version holds at once: a series of inputs and labels,
-    every weight with its accumulator, and the states of a batch window's
-    steps. What it lets through may still be too large.
+    as drawn and as they are fed, every weight with its accumulator, and the
+    states of a batch window's steps. What it lets through may still be too
+    large.
 
     Raises:
         UserError: it cannot fit.
     """
-    series = _SERIES * config.total_series_length
+    itemsize = np.dtype(config.dtype).itemsize
+    series = (_SERIES + itemsize) * config.total_series_length
     states = config.truncated_backprop_length * math.prod(
         section.state_shape(config)
     )
     numbers = 2 * _num_weights(section, config) + states
-    needed = series + numbers * np.dtype(config.dtype).itemsize
+    needed = series + numbers * itemsize
     if needed > available():
         raise too_little()
 
@@ -103,12 +108,16 @@ def _num_weights(section, config):
 
 
 def available():
-    """Bytes of this machine, or of its container; inf where none say."""
+    """Bytes that are free here or in the container; inf where none say."""
     limits = [math.inf]
     if "SC_PHYS_PAGES" in getattr(os, "sysconf_names", ()):
         limits.append(
             os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         )
+    with contextlib.suppress(OSError):
+        text = _MEMINFO.read_text()
+        for free in re.findall(r"MemAvailable: +(\d+) kB", text):
+            limits.append(int(free) * 1024)
     for path in _CGROUPS:
         try:
             limits.append(int(path.read_text()))

@@ -4,6 +4,8 @@ import contextlib
 import sys
 import time
 
+from rnn_parity import text
+
 _SECONDS_BETWEEN_LINES = 5.0
 
 
@@ -38,11 +40,11 @@ def _bar(total, title):
     from rich.console import Console
 
     columns = (
-        progress.TextColumn(title),
+        progress.TextColumn(title, markup=False),
         progress.BarColumn(bar_width=24),
         progress.MofNCompleteColumn(),
         progress.TimeElapsedColumn(),
-        progress.TextColumn("{task.description}"),
+        progress.TextColumn("{task.description}", markup=False),
     )
     console = Console(stderr=True)
     with progress.Progress(
@@ -51,7 +53,9 @@ def _bar(total, title):
         task = shown.add_task("", total=total)
 
         def advance(description, count=1):
-            shown.update(task, description=description, advance=count)
+            shown.update(
+                task, description=text.escaped(description), advance=count
+            )
 
         yield advance
 
@@ -66,6 +70,7 @@ def _lines(total, title):
         now = time.monotonic()
         if now - printed_at >= _SECONDS_BETWEEN_LINES:
             printed_at = now
-            print(f"{title} {done}/{total} {description}", file=sys.stderr)
+            line = f"{title} {done}/{total} {text.escaped(description)}"
+            print(line, file=sys.stderr)
 
     return advance

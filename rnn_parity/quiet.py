@@ -16,6 +16,8 @@ import sys
 import tempfile
 import warnings
 
+from rnn_parity import keras_backend
+
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 
 # Other values need not be the user's: JAX sets 1, and processes inherit 3.
@@ -53,6 +55,7 @@ def _silence_absl(tensorflow_folder):
             ctypes.CDLL(str(library))[set_min_log_level](fatal_only)
 
 
+keras_backend.must_be_tensorflow()
 if WANTED:
     import tensorflow as tf
 else:

@@ -51,7 +51,10 @@ def _table(dtype, results):
     table.add_column("")
     for heading in _HEADINGS.values():
         table.add_column(
-            heading, justify="right", vertical="bottom", overflow="fold"
+            Text(heading),
+            justify="right",
+            vertical="bottom",
+            overflow="fold",
         )
     for key in dict.fromkeys(r.comparison.section for r in results):
         mine = [r for r in results if r.comparison.section == key]

@@ -580,6 +580,8 @@ def _numbers(port, outputs, final_state):
         outputs = _array("the outputs", outputs)
         if not outputs.size:
             raise UserError("the outputs are empty")
+        if not outputs.ndim:
+            raise UserError("the outputs are one number; give an array")
         arrays.append(outputs)
     final = []
     if final_state is not None:

@@ -13,6 +13,7 @@ _CHOICES = dict.fromkeys(
     ("activation", "recurrent_activation"),
     tuple(name for name in ACTIVATIONS if name != "softmax"),
 )
+_MOST_REPEATS = 100  # which take a minute; Keras gives up before 1000
 _LARGEST = 3.4028234e38  # of float32
 OF_CELLS = (
     "forget_bias",
@@ -190,7 +191,14 @@ class Options:
                     "for one cell that serves several"
                 )
             if not isinstance(count, int) or count < 1:
-                raise UserError(f"layers is {count!r}, not a whole number")
+                raise UserError(
+                    f"layers is {count!r}; it must be a whole number of at "
+                    "least 1"
+                )
+            if count > _MOST_REPEATS:
+                raise UserError(
+                    f"layers is {count}; it must be at most {_MOST_REPEATS}"
+                )
             if count > 1 and first.sizes.inputs != first.sizes.outputs:
                 raise UserError(
                     f"{first.scope} cannot serve {count} layers: it has "

@@ -90,6 +90,9 @@ def bench(preset, device, folder, names, compare, **sizes):
     """
     if compare:
         return _compare(*compare)
+    from rnn_parity import keras_backend
+
+    keras_backend.must_be_tensorflow()
     if preset == RNN_TEST:
         if names or any(sizes.values()):
             raise UserError(f"{RNN_TEST} has sizes and strategies of its own")
@@ -108,7 +111,7 @@ def bench(preset, device, folder, names, compare, **sizes):
         paths = _write(made, place) if place else []
     _show(made)
     for path in paths:
-        click.echo(f"wrote {path}")
+        options.say(f"wrote {path}")
     return options.OK
 
 
@@ -142,7 +145,7 @@ def _rnn_test(device, place):
         with files.atomic_write(paths[1]) as file:
             file.write(text)
         for path in paths:
-            click.echo(f"wrote {path}")
+            options.say(f"wrote {path}")
     return options.OK
 
 

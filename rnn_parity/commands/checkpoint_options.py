@@ -25,6 +25,8 @@ def refuse_others(own, why):
     """
     context = click.get_current_context()
     for option in context.command.params:
+        if not option.expose_value:  # --debug goes with everything
+            continue
         where = context.get_parameter_source(option.name)
         if option.name not in own and where.name == "COMMANDLINE":
             raise UserError(f"{option.opts[0]} {why}")

@@ -73,7 +73,7 @@ def _convert_whole(path, out, force):
         with progress.shares("converting") as show:
             converted = whole.convert_model(path, progress=show)
         converted.save(place)
-    console = options.console(markup=False)
+    console = options.console()
     console.print(
         f"the Keras 3 model computes what tf-keras does, to "
         f"{converted.error:.1e}",
@@ -88,7 +88,7 @@ def _print(report, out):
     from rich import box
     from rich.table import Table
 
-    console = options.console(options.WIDE, markup=False)
+    console = options.console(options.WIDE)
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
     table.add_column("TensorFlow 1", overflow="fold")
     table.add_column("Keras", overflow="fold")
@@ -110,7 +110,7 @@ def _print(report, out):
 def _print_written(out, own):
     from rnn_parity import files
 
-    console = options.console(markup=False)
+    console = options.console()
     for line in files.leftovers(out):
         console.print(line, soft_wrap=True)
     console.print(f"wrote {out}", style="bold", soft_wrap=True)

@@ -97,11 +97,11 @@ def _print(found):
         f"{cell.sizes.units} units)"
         for cell in found.stack.cells
     )
-    click.echo(f"{found.stack.name}, {found.stack.form}: {layers}")
+    options.say(f"{found.stack.name}, {found.stack.form}: {layers}")
     for note in found.notes:
-        click.echo(f"note: {note}")
+        options.say(f"note: {note}")
     for line in found.lines():
-        click.echo(line)
+        options.say(line)
 
 
 # --- Files ---

@@ -51,7 +51,7 @@ def export(model, out, like, force, **given):
         shapes, notes = export_checkpoint(
             model, out, like, force, progress=show, **given
         )
-    console = options.console(markup=False)
+    console = options.console()
     for line in notes:
         console.print(line, soft_wrap=True)
     console.print(

@@ -58,13 +58,14 @@ def _reserved(path, checkpoint):
 
 
 def _print(opened, inventory):
-    console = options.console(options.WIDE, markup=False)
+    console = options.console(options.WIDE)
     for note in opened.notes:
         console.print(note, soft_wrap=True)
     if inventory.stacks:
         console.print(_cells(inventory))
     else:
-        console.print("no recurrent cell was recognised\n")
+        console.print("no recurrent cell was recognised")
+        console.print()
     if inventory.read_outs:
         console.print(_read_outs(inventory))
     if inventory.embeddings:
@@ -178,7 +179,7 @@ def _write_json(opened, inventory, path):
 
     text = json.dumps(_as_json(opened, inventory), indent=1)
     if path == "-":
-        click.echo(text)
+        click.echo(text)  # JSON escapes control characters itself
         return
     with files.atomic_write(path) as file:
         file.write(text)

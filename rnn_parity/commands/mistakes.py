@@ -51,8 +51,8 @@ def _where(mistake, section_keys):
 
 def _mistakes_table(rows):
     from rich import box
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=box.SIMPLE, padding=(0, 1), show_lines=False)
     table.caption = (
@@ -68,7 +68,7 @@ def _mistakes_table(rows):
     for row in rows:
         mistake = row[0].mistake
         table.add_row(
-            f"{mistake.name}\n[dim]{escape(mistake.explanation)}[/]",
+            Text.assemble(f"{mistake.name}\n", (mistake.explanation, "dim")),
             _span(mistake.sections),
             mistake.rung,
             *map(_error_cell, row),
@@ -82,7 +82,9 @@ def _span(keys):
 
 
 def _error_cell(measured):
+    from rich.text import Text
+
     error = f"{measured.error:.0e}"
     if measured.rung is None:
-        return f"[dim]({error})[/]"
+        return Text(f"({error})", style="dim")
     return error

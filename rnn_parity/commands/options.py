@@ -4,7 +4,7 @@ import os
 
 import click
 
-from rnn_parity import sections
+from rnn_parity import sections, text
 from rnn_parity.errors import UserError
 
 WIDE = 1000  # for a pipe, where names matter more than columns
@@ -71,12 +71,20 @@ def section_keys(_context, _option, values):
     return tuple(sections.find(value).key for value in values)
 
 
-def console(width=100, markup=True):
+def say(line, err=False):
+    """Prints a line that may hold names from files, to stdout or stderr."""
+    click.echo(text.escaped(line), err=err)
+
+
+def console(width=100):
     """Rich's console for stdout.
+
+    Strings are printed as they are, in tables too: brackets are no markup,
+    and `text.escaped` writes out what a terminal would act on. Lines and
+    styles of our own are a `rich.text.Text`.
 
     Args:
         width: for where it is no terminal.
-        markup: whether brackets are Rich's; not where names are printed.
     """
     import rich.console
 
@@ -84,7 +92,10 @@ def console(width=100, markup=True):
         def on_broken_pipe(self):
             raise BrokenPipeError  # Rich exits with 1, as if a proof failed
 
-    made = Console(highlight=False, markup=markup)
-    if not made.is_terminal:
-        return Console(highlight=False, markup=markup, width=width)
-    return made
+        def render_str(self, line, **how):
+            return super().render_str(text.escaped(line), **how)
+
+    def made(**size):
+        return Console(highlight=False, markup=False, emoji=False, **size)
+
+    return made() if made().is_terminal else made(width=width)

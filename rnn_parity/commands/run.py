@@ -173,7 +173,8 @@ def _start(section, config, given, saved):
 def _run(session, given, interruption):
     """Trains, evaluates, and draws; returns the exit code."""
     watchers = _watchers(session, given)
-    click.echo(_heading(session))
+    for line in _heading(session):
+        options.say(line)
     train = functools.partial(_train, session, watchers, given, interruption)
     if session.strategy is None:
         stopped = train()
@@ -361,6 +362,7 @@ def _session(section, config, given, saved):
 
 
 def _heading(session):
+    """The lines that say what is about to be trained."""
     how = ""
     if session.mode:
         how = f" ({session.mode}, {session.unrolling})"
@@ -374,14 +376,14 @@ def _heading(session):
     )
     if session.steps_done:
         line += f", from step {session.steps_done}"
+    yield line
     config = session.config
     if config.truncated_backprop_length <= config.echo_step:
-        line += (
-            f"\ntruncated_backprop_length {config.truncated_backprop_length} "
+        yield (
+            f"truncated_backprop_length {config.truncated_backprop_length} "
             f"is not above echo_step {config.echo_step}: no window holds an "
             "input and its echo, so there is nothing to learn from"
         )
-    return line
 
 
 def _counted(number, word, ending):
@@ -461,7 +463,7 @@ def _say_where(session, given):
             if given[name]:
                 words += [f"--{name}", str(given[name])]
         where += f"; go on with: rnn-parity {shlex.join(words)}"
-    click.echo(where, err=True)
+    options.say(where, err=True)
 
 
 def _steps_left(session):
@@ -521,7 +523,7 @@ def _finish(session, watchers, given):
     for watcher in watchers:
         watcher.write(*drawn)
     for line in _summary(session, evaluation):
-        click.echo(line)
+        options.say(line)
     for watcher in watchers:
         watcher.finish()
 

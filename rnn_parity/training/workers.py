@@ -155,15 +155,22 @@ def _sharing(echo_rnn, section, strategy, tf):
 
 @contextlib.contextmanager
 def ending_if_another_is_lost():
-    """Ends a launched worker without a word when the others are gone."""
+    """Ends a launched worker without a word when the others are gone.
+
+    A later worker ends so whatever it meets, since nobody reads its words
+    and `launch` takes the command line's exit code 2 for a regular end.
+    """
     from rnn_parity.quiet import tf
 
     try:
         yield
-    except tf.errors.OpError:
-        if worker_index() is None:
-            raise
-        os._exit(_LOST)
+    except UserError:
+        raise  # which every worker meets
+    except Exception as error:
+        lost = isinstance(error, tf.errors.OpError)
+        if worker_index() or (lost and worker_index() is not None):
+            os._exit(_LOST)
+        raise
 
 
 def end_with_launcher():
