@@ -95,6 +95,7 @@ class Options:
         given = getattr(self, option)
         cells = [cell for stack in inventory.stacks for cell in stack.cells]
         able = able_to(option, cells)
+        able_scopes = {cell.scope for cell in able}
         if given is None:
             return {}
         if not isinstance(given, dict):
@@ -110,7 +111,7 @@ class Options:
                 continue
             meant = cells_at(where, inventory)
             for cell in meant:
-                if cell not in able:
+                if cell.scope not in able_scopes:
                     raise UserError(
                         f"{cell.scope} is a {cell.kind.name}, which has no "
                         f"{option}"

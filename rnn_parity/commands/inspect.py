@@ -123,12 +123,12 @@ def _extras(cell, inventory):
         found.append("peepholes")
     if cell.projection:
         found.append(f"projection {cell.sizes.outputs}")
-    if set(cell.names) & set(inventory.averages):
+    if any(name in inventory.averages for name in cell.names):
         found.append("averages")
     found += [
         base
         for base, slots in inventory.slots.items()
-        if any(set(cell.names) & set(by_name) for by_name in slots.values())
+        if any(n in by_name for by_name in slots.values() for n in cell.names)
     ]
     return found
 
