@@ -277,17 +277,19 @@ class _Recognition:
         """Every cell; what could be two things is a question."""
         cells, undecided, used = [], [], set()
         scopes = self.scopes()
+        fits = functools.cache(self.fitting)  # asked twice of each scope
         self.certain = sorted(
             scope
             for scope in scopes
-            if self.answers.get(scope) is None and self.is_certain(scope)
+            if self.answers.get(scope) is None
+            and self.is_certain(scope, fits)
         )
         for scope in scopes:
             answer = self.answer_for(scope)
             # What an outer scope's cell has taken is no cell of its own.
             if answer in (DENSE, OTHER) or self.left.all_under(scope, used):
                 continue
-            fitting = self.fitting(scope, answer)
+            fitting = fits(scope, answer)
             chosen = self.choose(scope, fitting, answer)
             if chosen is None and self.may_be_cell(scope, fitting):
                 undecided.append((scope, fitting))
@@ -309,14 +311,19 @@ class _Recognition:
                 self.left.pop(name, None)
         return cells
 
-    def is_certain(self, scope):
-        """Whether more than shapes says that a scope is a cell's."""
+    def is_certain(self, scope, fits):
+        """Whether more than shapes says that a scope is a cell's.
+
+        Args:
+            scope: of the cell.
+            fits: `fitting`, or what remembers its answers.
+        """
         if unsupported(scope):
             return False
         named = kinds.named(scope)
         if named is not None:
             return self.as_kind(scope, named) is not None
-        return any(cell.kind.distinct for cell in self.fitting(scope))
+        return any(cell.kind.distinct for cell in fits(scope, None))
 
     def is_all_of(self, cell):
         """Asks where a scope holds vectors that such a cell does not have.
@@ -383,7 +390,7 @@ class _Recognition:
         if answer not in known:
             raise UserError(unknown("kind of cell", answer, known))
 
-    def fitting(self, scope, answer=None):
+    def fitting(self, scope, answer):
         """The cells that the variables of a scope can be."""
         tried = kinds.KINDS if answer is None else [kinds.BY_NAME[answer]]
         found = [self.as_kind(scope, kind) for kind in tried]
@@ -1111,7 +1118,7 @@ class _Recognition:
         """A hint that a kernel and its bias may be those of a cell."""
         scope, _, local = kernel.rpartition("/")
         subject = scope if scope and local in kinds.PLAIN_KERNELS else kernel
-        fitting = self.fitting(subject)
+        fitting = self.fitting(subject, None)
         by_name = _SOUNDS_RECURRENT.search(scope) is not None
         if not fitting or (self.stacks.by_name and not by_name):
             return ""
