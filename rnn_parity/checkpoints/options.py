@@ -58,8 +58,13 @@ class Options:
         if momentum is not None and not 0 <= momentum <= 1:
             raise UserError(f"momentum is {momentum}; it must be from 0 to 1")
 
-    def recognise(self, checkpoint):
-        """The inventory of a checkpoint, the user's answers counted in."""
+    def recognise(self, checkpoint, progress=None):
+        """The inventory of a checkpoint, the user's answers counted in.
+
+        Args:
+            checkpoint: of `reader`.
+            progress: called with (what is being done, share done 0 to 1).
+        """
         return recognise.recognise(
             checkpoint.shapes,
             kinds_told(checkpoint) | self.cells,
@@ -67,6 +72,7 @@ class Options:
             self.apart,
             self.transposed,
             self.embeddings,
+            progress,
         )
 
     def of_cells(self, inventory, told):

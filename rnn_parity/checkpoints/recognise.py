@@ -89,6 +89,7 @@ _EMBEDDING = re.compile(
 )
 _NO_EMBEDDING = re.compile(r"(?i)proj|(^|/)(kernel|bias)$")
 _SOUNDS_RECURRENT = re.compile(r"(?i)lstm|gru|rnn|cell|recur")
+_NAMES_BETWEEN = 256  # two calls of progress
 _SHAPES_SHOWN = 16  # all of a cell; at most 11 are
 INSIDE_ONLY = "only the cell in it is converted"
 
@@ -100,6 +101,7 @@ def recognise(
     apart=(),
     transposed=(),
     embeddings=None,
+    progress=None,
 ):
     """Says what a checkpoint holds.
 
@@ -115,6 +117,7 @@ def recognise(
         embeddings: {variable: the stack that reads its rows, a list of
             them, or None}, where names and widths do not tell or tell
             wrongly.
+        progress: called with (what is being done, share done 0 to 1).
 
     Raises:
         UserError: an answer names something that is not there, or does not
@@ -127,13 +130,22 @@ def recognise(
         apart,
         transposed,
         dict(embeddings or {}),
+        progress or (lambda what, share: None),
     ).run()
 
 
 class _Recognition:
     def __init__(
-        self, shapes, answers, bidirectional, apart, transposed, read_by
+        self,
+        shapes,
+        answers,
+        bidirectional,
+        apart,
+        transposed,
+        read_by,
+        progress,
     ):
+        self.progress = progress
         self.shapes = shapes
         self.answers = answers
         self.apart = set(apart)
@@ -175,6 +187,14 @@ class _Recognition:
             self.notes,
             self.questions,
         )
+
+    def counted(self, names, what, start, end):
+        """Yields the names, and says how much of the work is done."""
+        for at, name in enumerate(names):
+            if at % _NAMES_BETWEEN == 0:
+                share = start + (end - start) * at / len(names)
+                self.progress(what, share)
+            yield name
 
     # --- What belongs to another variable ---
 
@@ -280,11 +300,11 @@ class _Recognition:
         fits = functools.cache(self.fitting)  # asked twice of each scope
         self.certain = sorted(
             scope
-            for scope in scopes
+            for scope in self.counted(scopes, "scopes", 0.0, 0.5)
             if self.answers.get(scope) is None
             and self.is_certain(scope, fits)
         )
-        for scope in scopes:
+        for scope in self.counted(scopes, "cells", 0.5, 0.8):
             answer = self.answer_for(scope)
             # What an outer scope's cell has taken is no cell of its own.
             if answer in (DENSE, OTHER) or self.left.all_under(scope, used):
@@ -1060,7 +1080,7 @@ class _Recognition:
         self.kernels = {}
         for kernel, _ in self.left.matrices():
             self.kernels.setdefault(self.bias_of(kernel), kernel)
-        for name in self.left:
+        for name in self.counted(self.left, "other variables", 0.8, 1.0):
             self.others.setdefault(name, self.why_not(name))
 
     def why_not(self, name):

@@ -5,6 +5,8 @@ import click
 from rnn_parity.commands import checkpoint_options, options
 from rnn_parity.errors import UserError
 
+_MANY = 10_000  # variables, which take some seconds
+
 
 @click.command()
 @click.argument("checkpoint", type=options.Path())
@@ -37,11 +39,23 @@ def inspect(checkpoint, json_path, **answers):
         files.must_be_writable(json_path)
         _must_be_json(json_path)
     opened = reader.open_checkpoint(checkpoint)
-    inventory = Options(**answers).recognise(opened)
+    with _progress(len(opened.shapes)) as show:
+        inventory = Options(**answers).recognise(opened, show)
     if json_path:
         _write_json(opened, inventory, json_path)
     if json_path != "-":
         _print(opened, inventory)
+
+
+def _progress(variables):
+    """A function that shows progress where recognising takes long."""
+    import contextlib
+
+    from rnn_parity import progress
+
+    if variables < _MANY:
+        return contextlib.nullcontext()
+    return progress.shares(f"recognising {variables} variables")
 
 
 def _must_be_json(path):
