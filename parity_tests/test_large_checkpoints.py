@@ -120,6 +120,16 @@ KINDS = {
     "two ways": lambda n: many(two_ways, n),
     "two ways of tf.keras": lambda n: many(two_ways_of_keras, n),
     "undecided": lambda n: many(undecided, n),
+    "cells of all sorts": lambda n: many(
+        lambda i: (
+            undecided(i)
+            | tower(i)
+            | lstm(f"r{i}/lstm_cell")
+            | keras_lstm(f"layer_{i}")
+            | dense(f"block_{i}/rnn/layer")
+        ),
+        n,
+    ),
     "partitioned cell": lambda n: (
         many(lambda i: {f"rnn/lstm_cell/W_{i}": (1, 20)}, n)
         | {"rnn/lstm_cell/B": (20,)}
