@@ -200,7 +200,7 @@ class Converted:
         for cell in self.cells:
             options = self.cell_options[cell.scope]
             lacking = forms.beyond_keras(cell, options)
-            if cell.scope in self.residual & two_ways:
+            if cell.scope in self.residual and cell.scope in two_ways:
                 lacking.append("a residual within one direction of two")
             if lacking:
                 own[cell.scope] = ", ".join(lacking)

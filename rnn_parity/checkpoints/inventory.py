@@ -6,7 +6,7 @@ import difflib
 from rnn_parity.checkpoints import kinds
 from rnn_parity.errors import UserError
 
-_SHOWN = 8  # names in a line
+SHOWN = 8  # names in a line
 
 
 @dataclasses.dataclass(frozen=True)
@@ -209,9 +209,23 @@ def unknown(what, name, names):
     """A line about a name that is not among `names`."""
     names = [known for known in names if known]
     near = difflib.get_close_matches(name, names, 1, 0.5)
-    shown = ", ".join(names[:_SHOWN])
-    if len(names) > _SHOWN:
-        shown += f" and {len(names) - _SHOWN} more"
-    hint = f"there are: {shown}" if names else "there is none"
+    hint = f"there are: {some(names)}" if names else "there is none"
     hint = f"did you mean {near[0]}?" if near else hint
     return f"there is no {what} {name!r}; {hint}"
+
+
+def some(names, joint=", ", shown=SHOWN, count=None):
+    """The first of many names, and how many more there are.
+
+    A line that lists all of them may be as long as the checkpoint, and there
+    may be as many such lines.
+
+    Args:
+        names: a list, or the beginning of one.
+        joint: what is between two names.
+        shown: how many to list.
+        count: how many there are; as many as in `names` by default.
+    """
+    more = (len(names) if count is None else count) - shown
+    listed = joint.join(names[:shown])
+    return f"{listed} and {more} more" if more > 0 else listed

@@ -5,6 +5,7 @@ I inputs, H units, P outputs. What a release called a variable has changed
 """
 
 import dataclasses
+import functools
 import importlib
 import re
 from collections.abc import Callable
@@ -503,28 +504,31 @@ _STORED_AS = {
     "grublockcellv2": "GRUCell",
 }
 # Cells that are known and not converted: their scopes say so.
-UNSUPPORTED = (
-    "convlstmcell",
-    "conv1dlstmcell",
-    "conv2dlstmcell",
-    "conv3dlstmcell",
-    "phasedlstmcell",
-    "gridlstmcell",
-    "gridrnncell",
-    "grid1basicrnncell",
-    "grid1basiclstmcell",
-    "grid1lstmcell",
-    "grid2basicrnncell",
-    "grid2basiclstmcell",
-    "grid2lstmcell",
-    "grid2grucell",
-    "grid3lstmcell",
-    "timefreqlstmcell",
-    "bidirectionalgridlstmcell",
-    "glstmcell",
+UNSUPPORTED = frozenset(
+    {
+        "convlstmcell",
+        "conv1dlstmcell",
+        "conv2dlstmcell",
+        "conv3dlstmcell",
+        "phasedlstmcell",
+        "gridlstmcell",
+        "gridrnncell",
+        "grid1basicrnncell",
+        "grid1basiclstmcell",
+        "grid1lstmcell",
+        "grid2basicrnncell",
+        "grid2basiclstmcell",
+        "grid2lstmcell",
+        "grid2grucell",
+        "grid3lstmcell",
+        "timefreqlstmcell",
+        "bidirectionalgridlstmcell",
+        "glstmcell",
+    }
 )
 
 
+@functools.lru_cache(maxsize=4096)  # scopes share most of their parts
 def bare(component):
     """A scope's last part without underscores, case and number."""
     return re.sub(r"_\d+$", "", component).replace("_", "").lower()

@@ -35,11 +35,13 @@ class Runner:
         cell: `inventory.Cell`.
         keras_cell: the Keras cell that holds its arrays.
         layer: the Keras layer that runs it, perhaps with others in it.
+        compiled: what `running` has compiled of the layer.
     """
 
     cell: object
     keras_cell: object
     layer: object
+    compiled: dict = dataclasses.field(default_factory=dict)
 
 
 def build(converted):

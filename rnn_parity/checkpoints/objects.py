@@ -156,14 +156,21 @@ def _numbered_cells(names):
 
 def _renamed(names, renamed):
     """The names, also where they are part of a slot's."""
-    if not renamed:
-        return names
-    pattern = "|".join(map(re.escape, sorted(renamed, reverse=True)))
-    whole = re.compile(rf"(^|/)({pattern})(?=/|$)")
-    return [
-        whole.sub(lambda m: m.group(1) + renamed[m.group(2)], name, count=1)
-        for name in names
-    ]
+    locals_ = {name.rpartition("/")[2] for name in renamed}
+    depths = {name.count("/") + 1 for name in renamed}
+
+    def new(name):
+        parts = name.split("/")
+        ends = [at + 1 for at, part in enumerate(parts) if part in locals_]
+        places = {(end - depth, -end) for end in ends for depth in depths}
+        # The first that is there, and of two that begin there the longer.
+        for start, end in sorted(place for place in places if place[0] >= 0):
+            known = renamed.get("/".join(parts[start:-end]))
+            if known:
+                return "/".join([*parts[:start], known, *parts[-end:]])
+        return name
+
+    return [new(name) for name in names]
 
 
 def _numbered(scope, local, there):

@@ -59,8 +59,13 @@ class Options:
         if momentum is not None and not 0 <= momentum <= 1:
             raise UserError(f"momentum is {momentum}; it must be from 0 to 1")
 
-    def recognise(self, checkpoint):
-        """The inventory of a checkpoint, the user's answers counted in."""
+    def recognise(self, checkpoint, progress=None):
+        """The inventory of a checkpoint, the user's answers counted in.
+
+        Args:
+            checkpoint: of `reader`.
+            progress: called with (what is being done, share done 0 to 1).
+        """
         return recognise.recognise(
             checkpoint.shapes,
             kinds_told(checkpoint) | self.cells,
@@ -68,6 +73,7 @@ class Options:
             self.apart,
             self.transposed,
             self.embeddings,
+            progress,
         )
 
     def of_cells(self, inventory, told):
@@ -96,6 +102,7 @@ class Options:
         given = getattr(self, option)
         cells = [cell for stack in inventory.stacks for cell in stack.cells]
         able = able_to(option, cells)
+        able_scopes = {cell.scope for cell in able}
         if given is None:
             return {}
         if not isinstance(given, dict):
@@ -111,7 +118,7 @@ class Options:
                 continue
             meant = cells_at(where, inventory)
             for cell in meant:
-                if cell not in able:
+                if cell.scope not in able_scopes:
                     raise UserError(
                         f"{cell.scope} is a {cell.kind.name}, which has no "
                         f"{option}"

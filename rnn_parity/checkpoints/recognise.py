@@ -8,30 +8,36 @@ leave open is a note, where the reading does not change what is computed or
 evidence speaks for one, or else a question, which an option answers.
 """
 
+import collections
 import dataclasses
+import functools
 import itertools
 import re
 
 from rnn_parity.checkpoints import kinds, objects
 from rnn_parity.checkpoints.inventory import (
+    SHOWN,
     Cell,
     Embedding,
     Inventory,
     Question,
     ReadOut,
     Stack,
+    some,
     unknown,
 )
 from rnn_parity.checkpoints.scopes import (
     BY_LAYER,
-    common_parts,
     in_loop,
     natural,
     number_at_end,
     numbered_next,
+    outer_scopes,
     place_of,
     unsupported,
 )
+from rnn_parity.checkpoints.stack_index import Counterparts, StackIndex
+from rnn_parity.checkpoints.variables import Variables, inside
 from rnn_parity.errors import UserError
 
 DENSE, OTHER = "dense", "other"
@@ -73,13 +79,6 @@ _NO_CELL = re.compile(
 )
 _CELL_OF_KERAS = re.compile(r"/cells/\d+$")
 _WAY_OF_KERAS = re.compile(r"^(.+)/(forward|backward)_([^/]+)$")
-_COUNTERPARTS = (
-    ("fw", "bw"),
-    ("fwd", "bwd"),
-    ("forward", "backward"),
-    ("l2r", "r2l"),
-    ("ltr", "rtl"),
-)
 _WRAPPERS = re.compile(
     r"^(input|output)_projection_wrapper|^embedding_wrapper"
     r"|^attention_cell_wrapper"
@@ -90,6 +89,8 @@ _EMBEDDING = re.compile(
 )
 _NO_EMBEDDING = re.compile(r"(?i)proj|(^|/)(kernel|bias)$")
 _SOUNDS_RECURRENT = re.compile(r"(?i)lstm|gru|rnn|cell|recur")
+_NAMES_BETWEEN = 256  # two calls of progress
+_SHAPES_SHOWN = 16  # all of a cell; at most 11 are
 INSIDE_ONLY = "only the cell in it is converted"
 
 
@@ -100,6 +101,7 @@ def recognise(
     apart=(),
     transposed=(),
     embeddings=None,
+    progress=None,
 ):
     """Says what a checkpoint holds.
 
@@ -115,6 +117,7 @@ def recognise(
         embeddings: {variable: the stack that reads its rows, a list of
             them, or None}, where names and widths do not tell or tell
             wrongly.
+        progress: called with (what is being done, share done 0 to 1).
 
     Raises:
         UserError: an answer names something that is not there, or does not
@@ -127,13 +130,22 @@ def recognise(
         apart,
         transposed,
         dict(embeddings or {}),
+        progress or (lambda what, share: None),
     ).run()
 
 
 class _Recognition:
     def __init__(
-        self, shapes, answers, bidirectional, apart, transposed, read_by
+        self,
+        shapes,
+        answers,
+        bidirectional,
+        apart,
+        transposed,
+        read_by,
+        progress,
     ):
+        self.progress = progress
         self.shapes = shapes
         self.answers = answers
         self.apart = set(apart)
@@ -143,12 +155,13 @@ class _Recognition:
             table: [names] if isinstance(names, str) else list(names or ())
             for table, names in read_by.items()
         }
-        self.left = {
-            name: tuple(shape) for name, shape in sorted(shapes.items())
-        }
+        self.left = Variables(
+            {name: tuple(shape) for name, shape in sorted(shapes.items())}
+        )
         self.notes, self.questions, self.others = [], [], {}
-        self.stacks, self.read_outs = [], []
-        self.used_answers, self.certain = set(), set()
+        self.stacks, self.read_outs = StackIndex([]), []
+        self.noted, self.used_answers, self.certain = set(), set(), []
+        self.open, self.kernels, self.misfits = set(), {}, {}
 
     def run(self):
         if self.left.pop(objects.GRAPH, None) is not None:
@@ -156,11 +169,11 @@ class _Recognition:
         slots, averages = self.take_slots()
         counters = self.take_counters()
         cells = self.take_cells()
-        stacks = self.stacks = self.pair_up(self.group(cells))
-        read_outs = self.read_outs = self.take_read_outs(stacks)
-        embeddings = self.take_embeddings(stacks)
-        for name in self.left:
-            self.others.setdefault(name, self.why_not(name))
+        stacks = self.pair_up(self.group(cells))
+        self.stacks = StackIndex(stacks)
+        read_outs = self.read_outs = self.take_read_outs()
+        embeddings = self.take_embeddings()
+        self.take_others()
         self.all_answers_used()
         return Inventory(
             self.shapes,
@@ -174,6 +187,14 @@ class _Recognition:
             self.notes,
             self.questions,
         )
+
+    def counted(self, names, what, start, end):
+        """Yields the names, and says how much of the work is done."""
+        for at, name in enumerate(names):
+            if at % _NAMES_BETWEEN == 0:
+                share = start + (end - start) * at / len(names)
+                self.progress(what, share)
+            yield name
 
     # --- What belongs to another variable ---
 
@@ -218,16 +239,14 @@ class _Recognition:
 
     def owner(self, name, shape):
         """(the variable that `name` is a slot of, its ending)."""
-        *parts, ending = name.split("/")
+        candidate, _, ending = name.rpartition("/")
         # One that a canned Estimator trains has t_0/ before the ending.
-        if parts and re.match(r"t_\d+$", parts[-1]):
-            parts.pop()
-        for start in range(len(parts)):
-            candidate = "/".join(parts[start:])
-            if tuple(self.shapes.get(candidate, ())) == shape and (
-                candidate in self.shapes and shape != ()
-            ):
+        candidate = re.sub(r"(^|/)t_\d+$", "", candidate)
+        while candidate and shape != ():
+            owned = self.shapes.get(candidate)
+            if owned is not None and tuple(owned) == shape:
                 return candidate, ending
+            candidate = candidate.partition("/")[2]
         return None, None
 
     def only_averages(self):
@@ -266,7 +285,7 @@ class _Recognition:
         counters = [
             name
             for name, shape in self.left.items()
-            if shape == () or (_COUNTER.search(name) and shape in ((), (1,)))
+            if shape == () or (shape == (1,) and _COUNTER.search(name))
         ]
         for name in counters:
             del self.left[name]
@@ -278,16 +297,19 @@ class _Recognition:
         """Every cell; what could be two things is a question."""
         cells, undecided, used = [], [], set()
         scopes = self.scopes()
-        self.certain = {
+        fits = functools.cache(self.fitting)  # asked twice of each scope
+        self.certain = sorted(
             scope
-            for scope in scopes
-            if self.answers.get(scope) is None and self.is_certain(scope)
-        }
-        for scope in scopes:
+            for scope in self.counted(scopes, "scopes", 0.0, 0.5)
+            if self.answers.get(scope) is None
+            and self.is_certain(scope, fits)
+        )
+        for scope in self.counted(scopes, "cells", 0.5, 0.8):
             answer = self.answer_for(scope)
-            if answer in (DENSE, OTHER) or self.all_in(used, scope):
+            # What an outer scope's cell has taken is no cell of its own.
+            if answer in (DENSE, OTHER) or self.left.all_under(scope, used):
                 continue
-            fitting = self.fitting(scope, answer)
+            fitting = fits(scope, answer)
             chosen = self.choose(scope, fitting, answer)
             if chosen is None and self.may_be_cell(scope, fitting):
                 undecided.append((scope, fitting))
@@ -296,40 +318,50 @@ class _Recognition:
                 if answer is not None or self.is_all_of(chosen):
                     cells.append(chosen)
         # A layer's inputs are the outputs of the layer below it.
+        settled = {}
+        for cell in cells:
+            settled.setdefault(_key_and_layer(cell.scope), cell)
         for scope, fitting in undecided:
-            self.settle_by_layer(scope, fitting, cells)
-        cells = [cell for cell in cells if not self.reads_out(cell, cells)]
+            cells += self.settle_by_layer(scope, fitting, settled)
+        widths = functools.partial(self.widths_in_loops, cells)
+        widths = functools.cache(widths)
+        cells = [cell for cell in cells if not self.reads_out(cell, widths)]
         for cell in cells:
             for name in cell.names:
                 self.left.pop(name, None)
         return cells
 
-    def is_certain(self, scope):
-        """Whether more than shapes says that a scope is a cell's."""
+    def is_certain(self, scope, fits):
+        """Whether more than shapes says that a scope is a cell's.
+
+        Args:
+            scope: of the cell.
+            fits: `fitting`, or what remembers its answers.
+        """
         if unsupported(scope):
             return False
         named = kinds.named(scope)
         if named is not None:
             return self.as_kind(scope, named) is not None
-        return any(cell.kind.distinct for cell in self.fitting(scope))
+        return any(cell.kind.distinct for cell in fits(scope, None))
 
     def is_all_of(self, cell):
         """Asks where a scope holds vectors that such a cell does not have.
 
         Of a normalisation, mostly, of a cell that somebody wrote.
         """
+        names = self.left.under(cell.scope)
         with_kernel = {
             name.rpartition("/")[0]
-            for name, shape in self.left.items()
-            if len(shape) > 1
-        }
+            for name in names
+            if len(self.left[name]) > 1
+        } - {cell.scope}
         besides = [
             name
-            for name, shape in self.left.items()
-            if name.startswith(f"{cell.scope}/")
-            and len(shape) == 1
+            for name in names
+            if len(self.left[name]) == 1
             and name not in cell.names
-            and name.rpartition("/")[0] not in with_kernel - {cell.scope}
+            and name.rpartition("/")[0] not in with_kernel
         ]
         if besides:
             more = f" and {len(besides) - 1} more" * (len(besides) > 1)
@@ -353,22 +385,17 @@ class _Recognition:
             for names in kind.arguments.values()
             for name in names
         }
+        most = max(name.count("/") for name in locals_) + 1
         found = set()
         for variable in self.left:
-            for local in locals_:
-                if variable.endswith(f"/{local}"):
+            parts = variable.rsplit("/", most)
+            for count in range(1, len(parts)):
+                local = "/".join(parts[-count:])
+                if local in locals_:
                     found.add(variable[: -len(local) - 1])
         # Hand-made cells: the kernel has no scope, so its name stands in.
         found |= {name for name in self.answers if name in self.left}
         return sorted(found, key=lambda s: (s.count("/"), natural(s)))
-
-    def all_in(self, used, scope):
-        """Whether a scope's variables all belong to cells found before."""
-        return all(
-            name in used
-            for name in self.left
-            if name == scope or name.startswith(f"{scope}/")
-        )
 
     def answer_for(self, scope):
         answer = self.answers.get(scope)
@@ -383,7 +410,7 @@ class _Recognition:
         if answer not in known:
             raise UserError(unknown("kind of cell", answer, known))
 
-    def fitting(self, scope, answer=None):
+    def fitting(self, scope, answer):
         """The cells that the variables of a scope can be."""
         tried = kinds.KINDS if answer is None else [kinds.BY_NAME[answer]]
         found = [self.as_kind(scope, kind) for kind in tried]
@@ -403,11 +430,9 @@ class _Recognition:
         return found
 
     def shapes_in(self, scope):
-        return ", ".join(
-            f"{name} {list(shape)}"
-            for name, shape in self.left.items()
-            if name == scope or name.startswith(f"{scope}/")
-        )
+        names = self.left.at_or_under(scope)
+        shapes = [f"{name} {list(self.left[name])}" for name in names]
+        return some(shapes, shown=_SHAPES_SHOWN)
 
     def as_kind(self, scope, kind):
         """The variables in `scope` as a cell of `kind`, or None."""
@@ -457,18 +482,17 @@ class _Recognition:
     def unexplained(self, scope, variables):
         """Whether the scope holds what this kind of cell does not have."""
         used = {name for names in variables.values() for name in names}
-        groups = {
+        groups = kinds_groups() | {
             name[len(scope) + 1 :].split("/")[0]
             for name in used
             if "/" in name[len(scope) + 1 :]
         }
-        for name in self.left:
-            if not name.startswith(f"{scope}/") or name in used:
-                continue
-            first, _, rest = name[len(scope) + 1 :].partition("/")
-            if not rest or first in groups or first.startswith("group"):
+        for child in self.left.children(scope):
+            whole = f"{scope}/{child}"
+            if whole in self.left and whole not in used:
                 return True
-            if first in kinds_groups():
+            of_group = child in groups or child.startswith("group")
+            if of_group and set(self.left.under(whole)) - used:
                 return True
         return False
 
@@ -510,7 +534,7 @@ class _Recognition:
             return False
         if fitting[0].kind.distinct:
             return True
-        if any(name.startswith(f"{scope}/") for name in self.certain):
+        if self.certain[inside(self.certain, scope)]:
             return False  # a cell has no other cell in it
         if in_loop(scope) and not self.outside_the_loop(scope):
             return True
@@ -523,16 +547,9 @@ class _Recognition:
 
         Then somebody called an outer scope like a loop.
         """
-        parts = scope.split("/")
-        loops = [
-            "/".join(parts[:end])
-            for end in range(1, len(parts))
-            if in_loop("/".join(parts[: end + 1]))
-        ]
-        return any(
-            name.startswith(f"{loops[-1]}/") and name != scope
-            for name in self.certain
-        )
+        certain = inside(self.certain, scope.rpartition("/")[0])
+        others = certain.stop - certain.start
+        return others > (scope in self.certain[certain])
 
     def hinted(self, scope, fitting):
         """Those that a word in the scope's last part speaks for."""
@@ -550,29 +567,29 @@ class _Recognition:
             f"(--cell {cell.scope}=KIND to overrule)"
         )
 
-    def settle_by_layer(self, scope, fitting, cells):
-        where = place_of(scope)
-        below = [
-            cell
-            for cell in cells
-            if where.layer
-            and place_of(cell.scope).key == where.key
-            and place_of(cell.scope).layer
-            == (*where.layer[:-1], where.layer[-1] - 1)
-        ]
+    def settle_by_layer(self, scope, fitting, settled):
+        """The cell that fits the layer below, in a list; or asks.
+
+        Args:
+            scope: of the cell.
+            fitting: what it can be.
+            settled: {(key of a stack, layer): cell}; gets this one too.
+        """
+        key, layer = _key_and_layer(scope)
+        below = layer and settled.get((key, (*layer[:-1], layer[-1] - 1)))
         chained = [
             cell
             for cell in fitting
-            if below and cell.sizes.inputs == below[0].sizes.outputs
+            if below and cell.sizes.inputs == below.sizes.outputs
         ]
         if len(chained) == 1:
             self.notes.append(
                 f"{scope} is read as a {chained[0].kind.name}, the one that "
-                f"takes the {below[0].sizes.outputs} outputs of the layer "
+                f"takes the {below.sizes.outputs} outputs of the layer "
                 f"below (--cell {scope}=KIND to overrule)"
             )
-            cells.append(chained[0])
-            return
+            settled.setdefault((key, layer), chained[0])
+            return chained
         self.questions.append(
             Question(
                 scope,
@@ -582,9 +599,22 @@ class _Recognition:
                 f"={DENSE} if it is no cell",
             )
         )
+        return []
 
-    def reads_out(self, cell, cells):
-        """Whether what is called a cell is rather a read-out."""
+    def widths_in_loops(self, cells):
+        """How many numbers come out of the cells, and stacks, in loops."""
+        loops = [cell for cell in cells if in_loop(cell.scope)]
+        return {cell.sizes.outputs for cell in loops} | {
+            stack.outputs for stack in self.group(loops)
+        }
+
+    def reads_out(self, cell, widths):
+        """Whether what is called a cell is rather a read-out.
+
+        Args:
+            cell: what it would be.
+            widths: gives those of `widths_in_loops`.
+        """
         arguments = set(cell.variables)
         if (
             cell.scope in self.answers
@@ -594,11 +624,7 @@ class _Recognition:
         ):
             return False
         rows, columns = self.joined_shape(cell.variables["kernel"])
-        loops = [other for other in cells if in_loop(other.scope)]
-        widths = {other.sizes.outputs for other in loops} | {
-            stack.outputs for stack in self.group(loops)
-        }
-        if rows not in widths:
+        if rows not in widths():
             return False
         if cell.sizes.units > 1:
             self.questions.append(
@@ -622,10 +648,10 @@ class _Recognition:
     def group(self, cells):
         """Stacks of cells, no two of them with one name."""
         stacks = self.grouped(cells)
-        names = [stack.name for stack in stacks]
+        counts = collections.Counter(stack.name for stack in stacks)
         stacks = [
             dataclasses.replace(stack, name=_shared_scope(stack.cells))
-            if names.count(stack.name) > 1
+            if counts[stack.name] > 1
             else stack
             for stack in stacks
         ]
@@ -636,7 +662,7 @@ class _Recognition:
         stacks = self.layers_of_keras(of_keras)
         by_key, lone = {}, {}
         for cell in sorted(cells, key=lambda cell: natural(cell.scope)):
-            if cell not in of_keras:
+            if not cell.kind.keras:
                 by_key.setdefault(place_of(cell.scope).key, []).append(cell)
         for key, members in by_key.items():
             places = [place_of(cell.scope) for cell in members]
@@ -694,10 +720,11 @@ class _Recognition:
                 name, which, inner = way.groups()
                 ways.setdefault((name, inner), {})[which] = layer
         # Directions made apart have names of their own.
-        for name in {name for name, _ in ways}:
-            halves = [
-                key for key in ways if key[0] == name and len(ways[key]) == 1
-            ]
+        halves_of = {}
+        for key, layers in ways.items():
+            if len(layers) == 1:
+                halves_of.setdefault(key[0], []).append(key)
+        for name, halves in halves_of.items():
             if len(halves) == 2:
                 joined = ways.pop(halves[0]) | ways.pop(halves[1])
                 ways[name, ""] = joined
@@ -720,7 +747,9 @@ class _Recognition:
         return whole
 
     def note(self, line):
-        if line not in self.notes:
+        """Notes what several cells, or several looks at one, may say."""
+        if line not in self.noted:
+            self.noted.add(line)
             self.notes.append(line)
 
     def pair_up(self, stacks):
@@ -744,13 +773,16 @@ class _Recognition:
                 f"{twice[0]} is named twice in bidirectional and apart; a "
                 "stack is one direction of one other, or of none"
             )
-        for pair in self.pairs:
-            stacks = self.join(stacks, *(by_name[name] for name in pair))
+        joined = [
+            self.join(*(by_name[name] for name in pair))
+            for pair in self.pairs
+        ]
         paired = {*named, *self.apart}
-        for forward in list(stacks):
+        counterparts = Counterparts(stacks)
+        for forward in stacks:
             if forward.name in paired or forward.form != "one way":
                 continue
-            backward = self.counterpart(forward, by_name)
+            backward = counterparts.of(forward)
             if backward is not None and backward.name not in paired:
                 self.notes.append(
                     f"{forward.name} and {backward.name} are read as the "
@@ -758,30 +790,17 @@ class _Recognition:
                     f"{forward.name} to overrule)"
                 )
                 paired |= {forward.name, backward.name}
-                stacks = self.join(stacks, forward, backward)
+                joined.append(self.join(forward, backward))
+        gone = paired - self.apart
+        stacks = [stack for stack in stacks if stack.name not in gone]
+        stacks = sorted([*stacks, *joined], key=lambda s: natural(s.name))
         return self.pair_by_width(stacks, paired)
-
-    def counterpart(self, forward, by_name):
-        """The stack whose name says bw where this one's says fw."""
-        for one, other in _COUNTERPARTS:
-            if one not in forward.name.lower():
-                continue
-            wanted = re.sub(one, "<>", forward.name, flags=re.IGNORECASE)
-            for name, stack in by_name.items():
-                found = re.sub(other, "<>", name, flags=re.IGNORECASE)
-                if (
-                    found == wanted
-                    and stack.form == "one way"
-                    and stack.inputs == forward.inputs
-                    and len(stack.forward) == len(forward.forward)
-                ):
-                    return stack
-        return None
 
     def pair_by_width(self, stacks, paired):
         """Asks whether X and X_1 are where something reads both."""
         by_name = {stack.name: stack for stack in stacks}
         single = {stack.outputs for stack in stacks}
+        readers = self.readers_of_widths()
         for forward in list(stacks):
             backward = by_name.get(numbered_next(forward.name, by_name))
             if (
@@ -794,21 +813,16 @@ class _Recognition:
             ):
                 continue
             both = forward.outputs + backward.outputs
-            reader = [
-                name
-                for name, shape in self.left.items()
-                if len(shape) == 2 and both in shape
-            ]
             names = f"{forward.name} and {backward.name}"
             option = f"--bidirectional {forward.name},{backward.name}"
-            if reader and both not in single:
+            if both in readers and both not in single:
                 self.questions.append(
                     Question(
                         forward.name,
                         f"{names} may be two directions of one, or read "
-                        f"inputs of their own: {reader[0]} reads {both} = "
-                        f"{forward.outputs} + {backward.outputs}; say which: "
-                        f"{option} or --apart {forward.name}",
+                        f"inputs of their own: {readers[both]} reads {both} "
+                        f"= {forward.outputs} + {backward.outputs}; "
+                        f"say which: {option} or --apart {forward.name}",
                     )
                 )
             else:
@@ -818,7 +832,16 @@ class _Recognition:
                 )
         return stacks
 
-    def join(self, stacks, forward, backward):
+    def readers_of_widths(self):
+        """{width: the first matrix that has such a side}."""
+        found = {}
+        for name, shape in self.left.matrices():
+            for width in shape:
+                found.setdefault(width, name)
+        return found
+
+    def join(self, forward, backward):
+        """The stack of two directions that two stacks make."""
         if forward.form != "one way" or backward.form != "one way":
             raise UserError(
                 f"{forward.name} and {backward.name} cannot be two "
@@ -837,25 +860,21 @@ class _Recognition:
                 f"directions of one here: they have {depths[0]} and "
                 f"{depths[1]} layers; converted apart, each runs by its name"
             )
-        joined = Stack(
+        return Stack(
             f"{forward.name}+{backward.name}",
             "two ways",
             forward.forward,
             backward.forward,
         )
-        kept = [s for s in stacks if s not in (forward, backward)]
-        return sorted([*kept, joined], key=lambda s: natural(s.name))
 
     # --- Read-outs, embeddings and the rest ---
 
-    def take_read_outs(self, stacks):
+    def take_read_outs(self):
         found = []
-        for kernel in [
-            n for n, shape in self.left.items() if len(shape) == 2
-        ]:
+        for kernel, _ in self.left.matrices():
             if kernel not in self.left or self.marked_other(kernel):
                 continue
-            read_out = self.read_out(kernel, stacks)
+            read_out = self.read_out(kernel)
             if read_out is None:
                 continue
             found.append(read_out)
@@ -863,18 +882,15 @@ class _Recognition:
                 self.left.pop(name, None)
         return sorted(found, key=lambda one: natural(one.name))
 
-    def take_embeddings(self, stacks):
+    def take_embeddings(self):
         """Tables named as embeddings, and those that the user says are."""
-        feeds = self.readers_given(stacks)
-        may_feed = self.readers_by_width(feeds, stacks)
+        feeds = self.readers_given()
+        may_feed = self.readers_by_width(feeds)
+        rivals_of = _rivals(may_feed)
         for table, names in may_feed.items():
-            rivals = [
-                other
-                for other, theirs in may_feed.items()
-                if other != table and set(names) & set(theirs)
-            ]
-            certain = len(names) == 1 and not rivals
-            feeds[table] = tuple(names) if certain else ()
+            rivals = rivals_of[names]  # the table is one of them
+            certain = len(names) == len(rivals) == 1
+            feeds[table] = names if certain else ()
             if certain:
                 self.notes.append(
                     f"{table} is read as what feeds {names[0]}, whose inputs "
@@ -882,9 +898,11 @@ class _Recognition:
                     "to overrule)"
                 )
             elif names:
-                others = f", as may {', '.join(rivals)}" if rivals else ""
+                first = [o for o in rivals[: SHOWN + 1] if o != table]
+                others = some(first, count=len(rivals) - 1)
+                others = f", as may {others}" if first else ""
                 self.notes.append(
-                    f"{table} may feed {' or '.join(names)}{others}; it is "
+                    f"{table} may feed {some(names, ' or ')}{others}; it is "
                     "a layer of its own, not in the model (--embedding "
                     f"{table}={names[0]})"
                 )
@@ -896,7 +914,7 @@ class _Recognition:
         plain = ("embeddings", *_PLAIN_NAMES)
         found = [
             Embedding(
-                self.name_of(table, plain, stacks),
+                self.name_of(table, plain),
                 table,
                 names,
                 *self.left.pop(table),
@@ -905,9 +923,9 @@ class _Recognition:
         ]
         return sorted(found, key=lambda one: natural(one.name))
 
-    def readers_given(self, stacks):
+    def readers_given(self):
         """{table: names of the stacks that the user says read its rows}."""
-        by_name = {stack.name: stack for stack in stacks}
+        by_name = self.stacks.by_name
         feeds, fed = {}, {}
         for table, names in self.read_by.items():
             shape = self.left.get(table, ())
@@ -930,20 +948,20 @@ class _Recognition:
             feeds[table] = tuple(names)
         return feeds
 
-    def readers_by_width(self, given, stacks):
+    def readers_by_width(self, given):
         """{table: names of stacks} of what is named as an embedding."""
         fed = {name for names in given.values() for name in names}
-        return {
-            table: [
-                stack.name
-                for stack in _nearest(table, stacks, "inputs", shape[1])
-                if stack.name not in fed and "attention" not in table.lower()
-            ]
-            for table, shape in self.left.items()
-            if len(shape) == 2
-            and table not in given
-            and self.called_embedding(table)
-        }
+        found = {}
+        for table, (_, width) in self.left.matrices():
+            if table in given or not self.called_embedding(table):
+                continue
+            names = self.stacks.nearest(table, "inputs", width)
+            if "attention" in table.lower():
+                names = ()
+            elif fed:
+                names = tuple(name for name in names if name not in fed)
+            found[table] = names
+        return found
 
     def called_embedding(self, name):
         return (
@@ -960,10 +978,10 @@ class _Recognition:
             self.answers.get(scope),
         )
 
-    def read_out(self, kernel, stacks):
+    def read_out(self, kernel):
         bias = self.bias_of(kernel)
         rows, columns = self.left[kernel]
-        outputs = {stack.outputs for stack in stacks}
+        outputs = self.stacks.outputs
         straight = rows in outputs and (
             bias is None or _vector_of(self.left[bias], columns)
         )
@@ -974,7 +992,7 @@ class _Recognition:
             return None
         if not straight and not turned:
             return None
-        name = self.name_of(kernel, _PLAIN_NAMES, stacks)
+        name = self.name_of(kernel, _PLAIN_NAMES)
         given = name in self.transposed or kernel in self.transposed
         if straight and turned and rows == columns and not given:
             self.notes.append(
@@ -988,21 +1006,18 @@ class _Recognition:
                 f"numbers only {rows} come out of a stack"
             )
         inputs, classes = (columns, rows) if transposed else (rows, columns)
-        stack = self.stack_read(kernel, inputs, stacks)
-        if any(s.name == stack and s.inputs == classes for s in stacks):
+        stack = self.stack_read(kernel, inputs)
+        if stack and self.stacks.by_name[stack].inputs == classes:
             self.notes.append(
                 f"{kernel} is taken to read {stack}, and by its sizes may "
                 f"feed it instead (--cell {name}={OTHER} leaves it out)"
             )
         return ReadOut(name, kernel, bias, transposed, stack, inputs, classes)
 
-    def name_of(self, variable, plain, stacks):
+    def name_of(self, variable, plain):
         """Its scope where its own name is a plain one, or else its name."""
         scope, _, local = variable.rpartition("/")
-        taken = {stack.name for stack in stacks} | {
-            cell.scope for stack in stacks for cell in stack.cells
-        }
-        if scope and local in plain and scope not in taken:
+        if scope and local in plain and scope not in self.stacks.taken:
             return scope
         return variable
 
@@ -1049,16 +1064,24 @@ class _Recognition:
                 return name
         return None
 
-    def stack_read(self, kernel, inputs, stacks):
+    def stack_read(self, kernel, inputs):
         """The name of the stack a read-out belongs to."""
-        fitting = _nearest(kernel, stacks, "outputs", inputs)
+        fitting = self.stacks.nearest(kernel, "outputs", inputs)
         if len(fitting) > 1:
-            names = ", ".join(stack.name for stack in fitting)
             self.notes.append(
-                f"{kernel} could read any of {names}; it is converted, "
-                "but the model leaves it unconnected"
+                f"{kernel} could read any of {some(fitting)}; it is "
+                "converted, but the model leaves it unconnected"
             )
-        return fitting[0].name if len(fitting) == 1 else None
+        return fitting[0] if len(fitting) == 1 else None
+
+    def take_others(self):
+        """Says of everything else why it is nothing of the above."""
+        self.open = {question.subject for question in self.questions}
+        self.kernels = {}
+        for kernel, _ in self.left.matrices():
+            self.kernels.setdefault(self.bias_of(kernel), kernel)
+        for name in self.counted(self.left, "other variables", 0.8, 1.0):
+            self.others.setdefault(name, self.why_not(name))
 
     def why_not(self, name):
         scope, _, local = name.rpartition("/")
@@ -1069,7 +1092,7 @@ class _Recognition:
             return f"a cell that is not converted ({part})"
         if local == "opaque_kernel":
             return "cuDNN's own order, which only a GPU can turn into arrays"
-        if any(name.startswith(f"{q.subject}/") for q in self.questions):
+        if any(outer in self.open for outer in outer_scopes(name)):
             return "see the question about it"
         if re.match(r"carry_[wb]$", local):
             return f"a HighwayWrapper's gate; {INSIDE_ONLY}"
@@ -1085,46 +1108,39 @@ class _Recognition:
         if misfit:
             return misfit
         if len(shape) == 2 and self.bias_of(name):
-            one_way = [
-                stack.name
-                for stack in self.stacks
-                if stack.backward
-                and stack.outputs == 2 * shape[0]
-                and stack.forward[0].kind.keras
-            ]
-            if one_way:
+            merged = self.stacks.merged.get(2 * shape[0])
+            if merged:
                 return (
                     f"a dense layer of {shape[0]} inputs, as many as "
-                    f"the two directions of {one_way[0]} have merged"
+                    f"the two directions of {merged} have merged"
                 )
             hint = self.cell_by_hand(name)
             return f"a dense layer that reads no recurrent output{hint}"
-        kernels = [n for n, s in self.left.items() if len(s) == 2]
-        for kernel in kernels:
-            if self.bias_of(kernel) == name:
-                return f"the bias of {kernel}"
+        if name in self.kernels:
+            return f"the bias of {self.kernels[name]}"
         return "not recognised"
 
     def misfit(self, name):
         """What is wrong with a variable in a scope called after a cell."""
-        parts = name.split("/")
-        for end in range(len(parts) - 1, 0, -1):
-            scope = "/".join(parts[:end])
+        for scope in outer_scopes(name):
             kind = kinds.named(scope)
-            if kind is not None:
-                return (
+            if kind is None:
+                continue
+            if scope not in self.misfits:
+                self.misfits[scope] = (
                     f"called after {kind.name}, whose shapes these are not: "
                     f"{self.shapes_in(scope)}"
                 )
+            return self.misfits[scope]
         return None
 
     def cell_by_hand(self, kernel):
         """A hint that a kernel and its bias may be those of a cell."""
         scope, _, local = kernel.rpartition("/")
         subject = scope if scope and local in kinds.PLAIN_KERNELS else kernel
-        fitting = self.fitting(subject)
+        fitting = self.fitting(subject, None)
         by_name = _SOUNDS_RECURRENT.search(scope) is not None
-        if not fitting or (self.stacks and not by_name):
+        if not fitting or (self.stacks.by_name and not by_name):
             return ""
         return (
             f"; were it a cell, it could be {_kinds_of(fitting)}: "
@@ -1144,19 +1160,32 @@ class _Recognition:
                 raise UserError(unknown("read-out", name, sorted(read)))
 
 
-def _nearest(name, stacks, side, width):
-    """Of the stacks of this width, those with most of a name in common.
+def _key_and_layer(scope):
+    """Of a cell's scope: its stack's key, and where it is in the stack."""
+    place = place_of(scope)
+    return place.key, place.layer
+
+
+def _rivals(may_feed):
+    """{names of stacks: the tables that may feed one of them}, in order.
 
     Args:
-        side: "inputs" or "outputs".
+        may_feed: {table: names of stacks}.
     """
-    fitting = [stack for stack in stacks if getattr(stack, side) == width]
-    near = [common_parts(name, stack.name) for stack in fitting]
-    return [
-        stack
-        for stack, common in zip(fitting, near, strict=True)
-        if common == max(near)
-    ]
+    tables, groups_of = {}, {}
+    for table, names in may_feed.items():
+        tables.setdefault(names, []).append(table)
+    groups = list(tables.values())
+    for number, names in enumerate(tables):
+        for name in names:
+            groups_of.setdefault(name, set()).add(number)
+    place = {table: at for at, table in enumerate(may_feed)}
+    found = {}
+    for names in tables:
+        numbers = set().union(*(groups_of[name] for name in names))
+        of_all = (table for number in numbers for table in groups[number])
+        found[names] = sorted(of_all, key=place.get)
+    return found
 
 
 def _plain(cells):

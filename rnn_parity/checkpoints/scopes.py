@@ -47,7 +47,7 @@ def place_of(scope):
                 kept.append(f"{part}/#")
             layer.append(int(number.group(1)))
             at += 2
-            if parts[at] == following and at < len(parts) - 1:
+            if at < len(parts) - 1 and parts[at] == following:
                 at += 1  # some releases wrote it twice
             continue
         if _DIRECTION.match(part):
@@ -114,11 +114,8 @@ def natural(name):
     return [int(p) if p.isdigit() else p for p in pieces]
 
 
-def common_parts(one, other):
-    """How many parts two names begin with in common."""
-    count = 0
-    for mine, theirs in zip(one.split("/"), other.split("/"), strict=False):
-        if mine != theirs:
-            break
-        count += 1
-    return count
+def outer_scopes(name):
+    """The scopes that a name is in, the innermost first."""
+    while "/" in name:
+        name = name.rpartition("/")[0]
+        yield name

@@ -1,10 +1,13 @@
 """The proof that a conversion ends with: Keras against numpy_ref.
 
-Every cell takes a few steps on random inputs from a random state, then every
-stack runs on random rows of random lengths, and every read-out reads. Last,
-the model as a whole takes such rows with a mask. What is allowed is what
-rounding alone does: numpy_ref runs a second time on inputs that are off by
-their last place, which shows how much this network amplifies it.
+Every cell takes a step from each of a series of states, then every stack runs
+on random rows of random lengths, and every read-out reads. Last, the model as
+a whole takes such rows with a mask. What is allowed is what rounding alone
+does: numpy_ref runs a second time on inputs that are off by their last place,
+which shows how much this network amplifies it.
+
+Keras computes each of these things once, in one batch, since calling its
+layers is what a conversion of a small checkpoint spends its time on.
 """
 
 import numpy as np
@@ -40,18 +43,22 @@ def fill_and_compare(converted):
 
         forms.assign(variable, array, advance)
 
+    whole = _Whole(converted, random)
+    embeddings = [
+        _embedding(converted, embedding, random, fill)
+        for embedding in converted.inventory.embeddings
+    ]
     for stack in converted.inventory.stacks:
-        reference = _Reference(converted, stack, random)
+        reference = _Reference(converted, stack, whole.rows(stack), random)
         for cell, arrays, numpy_cell in reference.cells():
             _fill(converted, cell, arrays, fill)
             found.append(_cell(converted, cell, numpy_cell, random))
             del arrays, numpy_cell  # before the next are read
-        found.append(reference.compare(found))
+        found.append(reference.compare())
+        whole.wanted[stack.name] = reference.of_model()
     for read_out in converted.inventory.read_outs:
-        found.append(_read_out(converted, read_out, random, fill))
-    for embedding in converted.inventory.embeddings:
-        found.append(_embedding(converted, embedding, random, fill))
-    found.append(_model(converted, random))
+        found.append(_read_out(converted, read_out, whole, random, fill))
+    found += [*embeddings, whole.compare()]
     converted._progress("", 1.0)
     return found
 
@@ -111,7 +118,11 @@ def _draw(random, shape, dtype):
 
 
 def _cell(converted, cell, numpy_cell, random):
-    """One cell, a few steps."""
+    """One cell: numpy_ref takes a few steps, and Keras each of them.
+
+    All steps are one batch, for each begins in the state that numpy_ref came
+    to. That a state is handed on is what the proof of the stack shows.
+    """
     from numpy_ref import tf1_cells
 
     dtype = converted.dtype(cell)
@@ -119,42 +130,54 @@ def _cell(converted, cell, numpy_cell, random):
     keras_cell = converted._runners[cell.scope].keras_cell
     shape = (_STEPS, _ROWS, cell.sizes.inputs)
     inputs = _draw(random, shape, dtype)
-    shaken = _shaken(inputs, random)
     state = tf1_cells.map_state(
         lambda size: _draw(random, (_ROWS, size), dtype),
         numpy_cell.state_size,
     )
-    keras_state = tf1_cells.flat_state(state)[::-1]
-    found, references, others = [], [], []
-    other_state = state
-    for x, x_shaken in zip(inputs, shaken, strict=True):
+    before, after = [], []
+    for x in inputs:
+        before.append(tf1_cells.flat_state(state))
         output, state = numpy_cell.step(x, state)
-        other, other_state = numpy_cell.step(x_shaken, other_state)
-        y, keras_state = keras_cell(x, keras_state)
-        found += [y, *keras_state[::-1]]
-        references += [output, *tf1_cells.flat_state(state)]
-        others += [other, *tf1_cells.flat_state(other_state)]
+        after.append([output, *tf1_cells.flat_state(state)])
+    inputs = np.concatenate(inputs)
+    before = [np.concatenate(parts) for parts in zip(*before, strict=True)]
+    y, keras_state = keras_cell(inputs, before[::-1])
+    shaken = [_shaken(array, random) for array in before]
+    other, other_state = numpy_cell.step(
+        _shaken(inputs, random), tuple(shaken) if shaken[1:] else shaken[0]
+    )
     return _agreement(
         cell.scope,
         forms.describe(cell, options),
-        [np.asarray(array) for array in found],
-        references,
-        others,
+        [np.asarray(array) for array in (y, *keras_state[::-1])],
+        [np.concatenate(parts) for parts in zip(*after, strict=True)],
+        [other, *tf1_cells.flat_state(other_state)],
     )
 
 
 class _Reference:
-    """A stack run by numpy_ref, one cell's arrays in memory at a time."""
+    """A stack run by numpy_ref, one cell's arrays in memory at a time.
 
-    def __init__(self, converted, stack, random):
+    Half of the rows begin in a random state and are held against
+    `Converted.run`, the others in zeros and are held against the model.
+    """
+
+    def __init__(self, converted, stack, rows, random):
         self.converted, self.stack = converted, stack
         self.forward = converted.forward_cells(stack)
         dtype = converted.dtype(self.forward[0])
         shape = (_ROWS, _STEPS, stack.inputs)
-        self.inputs = _draw(random, shape, dtype)
+        inputs = _draw(random, shape, dtype)
+        self.inputs = np.concatenate([inputs, rows.astype(dtype)])
+        self.lengths = np.concatenate([_LENGTHS, _model_lengths(converted)])
         self.sizes = running.state_sizes(stack, self.forward)
         self.state = [
-            _draw(random, (_ROWS, size), dtype)
+            np.concatenate(
+                [
+                    _draw(random, (_ROWS, size), dtype),
+                    np.zeros((_ROWS, size), dtype),
+                ]
+            )
             for size in running._leaves(self.sizes)
         ]
         self.finals = [[] for _ in self.state]
@@ -222,21 +245,22 @@ class _Reference:
         for series in both:
             state = tuple(start) if len(start) > 1 else start[0]
             if backward:
-                series = tf1_rnn.reverse_sequence(series, _LENGTHS)
+                series = tf1_rnn.reverse_sequence(series, self.lengths)
             outputs, final = tf1_rnn.dynamic_rnn(
-                numpy_cell, series, state, _LENGTHS
+                numpy_cell, series, state, self.lengths
             )
             if backward:
-                outputs = tf1_rnn.reverse_sequence(outputs, _LENGTHS)
+                outputs = tf1_rnn.reverse_sequence(outputs, self.lengths)
             found.append(outputs)
             finals.append(final if isinstance(final, tuple) else (final,))
         return found, list(zip(*finals, strict=True))
 
-    def compare(self, before):
+    def compare(self):
         """The whole stack, as `Converted.run` runs it."""
+        state = [array[:_ROWS] for array in self.state]
         outputs, final = self.converted.run(
-            self.inputs,
-            running._nest(self.sizes, iter(self.state)),
+            self.inputs[:_ROWS],
+            running._nest(self.sizes, iter(state)),
             _LENGTHS,
             self.stack.name,
         )
@@ -251,9 +275,16 @@ class _Reference:
             f"{self.stack.name} (with lengths)",
             form,
             found,
-            [pair[0] for pair in pairs],
-            [pair[1] for pair in pairs],
+            [pair[0][:_ROWS] for pair in pairs],
+            [pair[1][:_ROWS] for pair in pairs],
         )
+
+    def of_model(self):
+        """[outputs of the rows for the model, the same of those shaken]."""
+        return [
+            np.concatenate([each[_ROWS:] for each in both], axis=-1)
+            for both in zip(*self.outputs, strict=True)
+        ]
 
 
 def _residual(numpy_cell):
@@ -262,7 +293,7 @@ def _residual(numpy_cell):
     return tf1_cells.ResidualWrapper(numpy_cell)
 
 
-def _read_out(converted, read_out, random, fill):
+def _read_out(converted, read_out, whole, random, fill):
     arrays = converted.read_out_arrays(read_out)
     layer = converted.layers[read_out.name]
     for variable, array in zip(layer.weights, arrays, strict=True):
@@ -271,18 +302,20 @@ def _read_out(converted, read_out, random, fill):
     shape = (_ROWS, _STEPS, read_out.inputs)
     inputs = _draw(random, shape, kernel.dtype)
     name = converted.activations[read_out.name]
-    both = []
-    for x in (inputs, _shaken(inputs, random)):
+
+    def numpy_layer(x):
         logits = np.matmul(x, kernel)
-        logits = logits + bias[0] if bias else logits
-        both.append(ACTIVATIONS[name](logits))
+        return ACTIVATIONS[name](logits + bias[0] if bias else logits)
+
+    read = whole.read(read_out)
+    whole.wanted[read_out.name] = [numpy_layer(x) for x in read]
     plain = name == "linear"
     return _agreement(
         read_out.name,
         f"Dense({read_out.classes}{'' if plain else f', {name!r}'})",
         [np.asarray(layer(inputs))],
-        both[:1],
-        both[1:],
+        [numpy_layer(inputs)],
+        [numpy_layer(_shaken(inputs, random))],
     )
 
 
@@ -301,70 +334,94 @@ def _embedding(converted, embedding, random, fill):
     )
 
 
-def _model(converted, random):
-    """The model as a whole, given a mask, beside what runs its parts."""
-    from rnn_parity.checkpoints.model import encode
+def _masked(converted):
+    """Whether the model as a whole hands masks on.
 
-    inventory = converted.inventory
-    # With --strict a mask ends at an embedding.
-    masked = not (converted.options.strict and inventory.embeddings)
-    lengths = _LENGTHS if masked else np.full(_ROWS, _STEPS)
-    valid = np.arange(_STEPS) < lengths[:, np.newaxis]
-    given, masks, wanted = {}, {}, {}
-    for stack in inventory.stacks:
-        embedding = inventory.embedding(stack)
-        shape = (_ROWS, _STEPS, stack.inputs)
+    With --strict a mask ends at an embedding.
+    """
+    return not (converted.options.strict and converted.inventory.embeddings)
+
+
+def _model_lengths(converted):
+    """[B]: how many steps of each row the model takes."""
+    return _LENGTHS if _masked(converted) else np.full(_ROWS, _STEPS)
+
+
+class _Whole:
+    """The model as a whole, given a mask, beside numpy_ref.
+
+    Attributes:
+        wanted: {stack or read-out: [what numpy_ref computes, the same from
+            inputs that are off by their last place]}.
+    """
+
+    def __init__(self, converted, random):
+        self.converted, self.random = converted, random
+        steps = np.arange(_STEPS)
+        self.valid = steps < _model_lengths(converted)[:, np.newaxis]
+        self.given, self.masks, self.wanted = {}, {}, {}
+
+    def rows(self, stack):
+        """[B, T, I] for a stack; its embedding, if any, must be filled."""
+        embedding = self.converted.inventory.embedding(stack)
+        dtype = self.converted.dtype(stack.forward[0])
         if embedding is None:
-            x = _draw(random, shape, converted.dtype(stack.forward[0]))
-            rows = x
-        else:
-            x = random.integers(0, embedding.vocabulary, valid.shape)
-            # 0 past the end and there alone, in case 0 is masked.
-            x = np.maximum(x, embedding.vocabulary > 1) * valid
-            rows = np.asarray(converted.layers[embedding.name](x))
-            rows = rows.astype(converted.dtype(stack.forward[0]))
-        given[stack.name], masks[stack.name] = x, valid if masked else None
-        both = [
-            converted.run(each, None, lengths, stack.name)[0]
-            for each in (rows, _shaken(rows, random))
-        ]
-        wanted[stack.name] = [_side_by_side(outputs) for outputs in both]
-    for one in inventory.read_outs:
-        if one.stack is None:
-            x = _draw(
-                random,
-                (_ROWS, _STEPS, one.inputs),
-                converted.layers[one.name].dtype,
+            rows = x = _draw(
+                self.random, (_ROWS, _STEPS, stack.inputs), dtype
             )
-            given[one.name], masks[one.name] = x, None
-            read = x, _shaken(x, random)
         else:
-            read = wanted[one.stack]
-        wanted[one.name] = [converted.read_out(x, one.name) for x in read]
-    model = converted.model
-    names = {f"{encode(name)}.inputs": name for name in given}
-    names = {tensor.name: names[tensor.name] for tensor in model.inputs}
-    inputs = {tensor: given[name] for tensor, name in names.items()}
-    mask = {tensor: masks[name] for tensor, name in names.items()}
-    if len(names) == 1:
-        (inputs,), (mask,) = inputs.values(), mask.values()
-    # Called as a layer, Keras warns that a model has no use for a mask.
-    found = model.call(inputs, training=False, mask=mask)
-    keys = {encode(name): name for name in wanted}
-    if not isinstance(found, dict):
-        found = {list(keys)[-1]: found}  # of one stack, or of its read-out
-    # Past the end Keras' layers put out what they like.
-    ended = valid[..., np.newaxis]
-    return _agreement(
-        "the model (with a mask)",
-        f"{len(names)} input{'s' * (len(names) > 1)}",
-        [np.asarray(each) * ended for each in found.values()],
-        [wanted[keys[key]][0] * ended for key in found],
-        [wanted[keys[key]][1] * ended for key in found],
-    )
+            x = self.random.integers(
+                0, embedding.vocabulary, self.valid.shape
+            )
+            # 0 past the end and there alone, in case 0 is masked.
+            x = np.maximum(x, embedding.vocabulary > 1) * self.valid
+            rows = np.asarray(self.converted.layers[embedding.name](x))
+            rows = rows.astype(dtype)
+        self.given[stack.name] = x
+        masked = _masked(self.converted)
+        self.masks[stack.name] = self.valid if masked else None
+        return rows
 
+    def read(self, read_out):
+        """[What a read-out reads, the same off by its last place]."""
+        if read_out.stack is not None:
+            return self.wanted[read_out.stack]
+        x = _draw(
+            self.random,
+            (_ROWS, _STEPS, read_out.inputs),
+            self.converted.layers[read_out.name].dtype,
+        )
+        self.given[read_out.name], self.masks[read_out.name] = x, None
+        return x, _shaken(x, self.random)
 
-def _side_by_side(outputs):
-    if isinstance(outputs, tuple):
-        return np.concatenate(outputs, axis=-1)
-    return outputs
+    def compare(self):
+        """The `Agreement` of the model with `wanted`."""
+        from rnn_parity.checkpoints.model import encode
+
+        found = self._computed()
+        keys = {encode(name): name for name in self.wanted}
+        if not isinstance(found, dict):
+            found = {list(keys)[-1]: found}  # of one stack, or its read-out
+        # Past the end Keras' layers put out what they like.
+        ended = self.valid[..., np.newaxis]
+        count = len(self.given)
+        return _agreement(
+            "the model (with a mask)",
+            f"{count} input{'s' * (count > 1)}",
+            [np.asarray(each) * ended for each in found.values()],
+            [self.wanted[keys[key]][0] * ended for key in found],
+            [self.wanted[keys[key]][1] * ended for key in found],
+        )
+
+    def _computed(self):
+        from rnn_parity.checkpoints.model import encode
+
+        model = self.converted.model
+        names = {f"{encode(name)}.inputs": name for name in self.given}
+        names = {tensor.name: names[tensor.name] for tensor in model.inputs}
+        inputs = {tensor: self.given[name] for tensor, name in names.items()}
+        mask = {tensor: self.masks[name] for tensor, name in names.items()}
+        if len(names) == 1:
+            (inputs,), (mask,) = inputs.values(), mask.values()
+        # Called as a layer, Keras warns that a model has no use for a mask.
+        return model.call(inputs, training=False, mask=mask)

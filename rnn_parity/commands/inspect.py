@@ -6,6 +6,8 @@ import click
 
 from rnn_parity.commands import checkpoint_options, options
 
+_MANY = 10_000  # variables, which take some seconds
+
 
 @click.command()
 @click.argument("checkpoint", type=options.Path())
@@ -35,11 +37,21 @@ def inspect(checkpoint, json_path, **answers):
 
     with _reserved(json_path, checkpoint) as place:
         opened = reader.open_checkpoint(checkpoint)
-        inventory = Options(**answers).recognise(opened)
+        with _progress(len(opened.shapes)) as show:
+            inventory = Options(**answers).recognise(opened, show)
         if place:
             _write_json(opened, inventory, place)
     if json_path != "-":
         _print(opened, inventory)
+
+
+def _progress(variables):
+    """A function that shows progress where recognising takes long."""
+    from rnn_parity import progress
+
+    if variables < _MANY:
+        return contextlib.nullcontext()
+    return progress.shares(f"recognising {variables} variables")
 
 
 @contextlib.contextmanager
@@ -125,12 +137,12 @@ def _extras(cell, inventory):
         found.append("peepholes")
     if cell.projection:
         found.append(f"projection {cell.sizes.outputs}")
-    if set(cell.names) & set(inventory.averages):
+    if any(name in inventory.averages for name in cell.names):
         found.append("averages")
     found += [
         base
         for base, slots in inventory.slots.items()
-        if any(set(cell.names) & set(by_name) for by_name in slots.values())
+        if any(n in by_name for by_name in slots.values() for n in cell.names)
     ]
     return found
 
