@@ -472,7 +472,7 @@ OVER = (
 
 
 def test_of_two_grids_or_series_the_first_counts():
-    two = jobs.grid((7,), (1, 2), (3, 4))
+    two = jobs.grid((7,), (1, 3), (3, 5))
     held = {
         job: {
             "tf2 fast": measured(job, 1.0),
