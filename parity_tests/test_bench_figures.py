@@ -656,11 +656,12 @@ def test_growth_of_what_was_measured_alone():
     assert growth.of(found, SERIES, "tf2 static") == nothing
     # No time and no memory have no logarithm: a microsecond and a byte do.
     held = {job: {"tf2 dynamic": measured(job, 1)} for job in SERIES}
-    held[SERIES[2]]["tf2 dynamic"] = measured(SERIES[2], 1, build=4e-6)
+    more = {"build": 4e-6, "mib": 4 / MIB}
+    held[SERIES[2]]["tf2 dynamic"] = measured(SERIES[2], 1, **more)
     fits = growth.of(asked(held), SERIES, "tf2 dynamic")
     # The logarithms of 1, 1, 4 to base 2 are 0, 0, 2 at 0, 1, 2.
     assert fits["build"][0] == pytest.approx(1)
-    assert fits["memory"][0] == pytest.approx(0)
+    assert fits["memory"][0] == pytest.approx(1)
 
 
 # --- Tables ---
