@@ -6,9 +6,12 @@ and every table, verdict and plot is compared whole.
 
 import contextlib
 import dataclasses
+import importlib.metadata
+import io
 import itertools
 import json
 import math
+import platform
 
 import numpy as np
 import pytest
@@ -855,7 +858,7 @@ def test_which_tables_are_shown_and_written(found):
         "This project's fast path against each: training step",
         *(*series, *grids, *every),
     ]
-    assert len(tables.summary(asked({}))) == 0
+    assert tables.summary(asked({})) == tables.everything(asked({})) == []
     goals = tables._goals(found)
     assert goals.columns == ["", "aim", "measured"]
     assert [row[0] for row in goals.rows] == ["does not hold"] * 3 + ["holds"]
@@ -1785,3 +1788,65 @@ def test_the_ways_are_summed_up(monkeypatch, capsys, tmp_path):
         for key, scale in (("s1", 1), ("s4", 1000))
         for place, way in enumerate(ways, 1)
     ]
+
+
+# --- The machine ---
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        (
+            "processor : 0\nmodel name\t: A: B 2.0 \nmodel name : C\n",
+            "A: B 2.0",
+        ),
+        ("processor : 0\nvendor model name : no\n", "as Python says"),
+        (None, "as Python says"),
+    ],
+)
+def test_the_machine_without_its_name(text, name, monkeypatch):
+    """As Linux tells it, or else Python."""
+
+    def opened(path):
+        assert path == "/proc/cpuinfo"
+        if text is None:
+            raise OSError
+        return io.StringIO(text)
+
+    monkeypatch.setattr(results, "open", opened, raising=False)
+    monkeypatch.setattr(
+        results.platform, "processor", lambda: "as Python says"
+    )
+    monkeypatch.setattr(results.devices, "cores", lambda: 3)
+    found = results.machine_info({"device_name": "a GPU"})
+    libraries = found.pop("libraries")
+    assert set(libraries) <= {
+        "tensorflow",
+        "keras",
+        "tf-keras",
+        "torch",
+        "jax",
+    }
+    assert libraries["keras"] == importlib.metadata.version("keras")
+    version = platform.python_version()
+    assert found == {
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "processor": name,
+        "cores": 3,
+        "cpu": {"brand_raw": name},
+        "gpu": "a GPU",
+        "python_implementation": platform.python_implementation(),
+        "python_implementation_version": version,
+        "python_version": version,
+    }
+    assert results.machine_info({})["gpu"] == ""
+
+
+def test_a_run_of_another_version_is_refused(tmp_path, found):
+    path = tmp_path / "run.json"
+    made = json.loads(json.dumps(found.document))
+    made["rnn_parity"]["version"] = 2
+    path.write_text(json.dumps(made))
+    with pytest.raises(UserError, match="is of another version, 2"):
+        results.read(path)
