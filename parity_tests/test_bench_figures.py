@@ -29,7 +29,9 @@ from rnn_parity.bench import (
     strategies,
     tables,
     verdict,
+    worker,
 )
+from rnn_parity.bench.contestants import products
 from rnn_parity.errors import UserError
 
 MIB = 2**20
@@ -887,6 +889,8 @@ def test_a_table_as_markdown_and_in_a_terminal():
     ]
     assert [column.header for column in shown.columns] == ["a", "b"]
     assert [column.justify for column in shown.columns] == ["left"] * 2
+    three = tables.Table("", ["a", "b", "c"], []).rich()
+    assert {column.justify for column in three.columns} == {"left"}
     four = tables.Table("", ["a", "b", "c", "d"], [["1"] * 4]).rich()
     justify = [column.justify for column in four.columns]
     assert justify == ["left", "right", "right", "right"]
@@ -1850,3 +1854,139 @@ def test_a_run_of_another_version_is_refused(tmp_path, found):
     path.write_text(json.dumps(made))
     with pytest.raises(UserError, match="is of another version, 2"):
         results.read(path)
+
+
+# --- A strategy's own process ---
+
+
+class Timed:
+    """A contestant on a clock of its own; every call takes `costs`."""
+
+    def __init__(self, clock, costs, one_graph=False):
+        self.clock, self.costs, self.one_graph = clock, costs, one_graph
+        self.log = []
+
+    def spend(self, what, kind):
+        self.log.append((what, kind))
+        self.clock[0] += self.costs[what, kind]
+
+    def prepare(self, kind):
+        self.spend("prepare", kind)
+
+    def run(self, kind):
+        self.spend("run", kind)
+
+    def outputs(self):
+        return list(self.log)
+
+    def loss(self):
+        return "loss"
+
+    def weights(self):
+        return "weights"
+
+    def nodes(self):
+        return 77
+
+
+class TimedMany(Timed):
+    def run_many(self, calls):
+        self.log.append(("many", calls))
+        self.clock[0] += 6.0
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    time = [100.0]
+    monkeypatch.setattr(worker.time, "perf_counter", lambda: time[0])
+    return time
+
+
+COSTS = {
+    ("prepare", "forward"): 1.0,
+    ("run", "forward"): 2.0,
+    ("prepare", "train"): 4.0,
+    ("run", "train"): 8.0,
+}
+
+
+@pytest.mark.parametrize("one_graph", [False, True])
+@pytest.mark.parametrize("off", [1e-6, 1e-3])
+def test_building_and_first_calls_are_timed_apart(clock, one_graph, off):
+    """Where forward pass and training are one graph, so is their build."""
+    made = object.__new__(worker._Worker)
+    made.report = {"nodes": None}
+    made.contestant = Timed(clock, COSTS, one_graph)
+    errors = {"outputs": off, "loss": 0.0, "update": 0.0}
+    given = []
+
+    def errors_of(*results):
+        given.append(results)
+        return errors
+
+    data = reference.Data(*[None] * 8)
+    data.errors = errors_of
+    made._prove(None, JOB, data)
+    wanted = {
+        "nodes": 77,
+        "build_forward": 1.0,
+        "first_forward": 2.0,
+        "build_train": 5.0 if one_graph else 4.0,
+        "first_train": 8.0,
+        "errors": errors,
+    }
+    if off == 1e-3:
+        wanted["missing"] = "wrong: outputs off by 1.0e-03"
+    assert made.report == wanted
+    # Outputs are those of the weights before the update.
+    forward = [("prepare", "forward"), ("run", "forward")]
+    assert given == [(forward, "loss", "weights")]
+
+
+def test_a_calls_seconds_are_the_mean_of_all(clock):
+    made = object.__new__(worker._Worker)
+    made.contestant = Timed(clock, COSTS)
+    assert made.seconds("forward", 3) == 2.0
+    assert made.contestant.log == [("run", "forward")] * 3
+    assert made.seconds("train", 2) == 8.0
+    made.contestant = TimedMany(clock, COSTS)
+    assert made.seconds("train", 4) == 1.5
+    assert made.seconds("forward", 4) == 2.0
+    log = [("many", 4), *[("run", "forward")] * 4]
+    assert made.contestant.log == log
+
+
+def test_a_limits_square_is_counted():
+    made = object.__new__(worker._Worker)
+    made.report = {}
+    made.contestant = Timed([0.0], {("run", "square"): 1.0})
+    made._measure_square(JOB)
+    side = products.SIDE
+    assert made.report == {"square_flops": 2 * side * side * side}
+    assert made.contestant.log == [("run", "square")]
+
+
+def test_memory_is_in_bytes(monkeypatch):
+    status = "Name: x\nVmHWM:\t  2000 kB\nVmRSS:\t   1500 kB\n"
+    opened = lambda path: io.StringIO(status)  # noqa: E731
+    monkeypatch.setattr(worker, "open", opened, raising=False)
+    assert worker.memory("VmRSS") == 1500 * 1024
+    assert worker.memory("VmHWM") == 2000 * 1024
+    made = object.__new__(worker._Worker)
+    made.started_at = 7
+    assert made.memory() == {"started_at": 7, "peak": 2000 * 1024}
+
+
+def test_contestants_are_asked_for_what_they_can():
+    made = object.__new__(contest.Contestant)
+    made.report = {}
+    for name, kinds in (
+        ("tf2 fast", ("forward", "train")),
+        ("products, NumPy", ("forward", "train", "square")),
+    ):
+        made.strategy = strategies.STRATEGIES[name]
+        assert made.kinds == kinds
+    assert made.missing is None
+    made.report["missing"], made.seconds, made.calls = "why", {}, {}
+    result = {"seconds": {}, "calls": {}, "missing": "why"}
+    assert made.result() == result

@@ -29,7 +29,9 @@ SMALL = SIZES.replace(total_series_length=86, num_epochs=3, echo_step=2)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_an_epochs_series_is_drawn_from_its_seed(key, dtype):
     config = SMALL.replace(dtype=dtype)
-    for index, seeds in ((0, [5, 1, 0]), (4, [5, 1, 4]), (None, [5, 2])):
+    # As many as it takes to draw a row that ends at the series' own end.
+    epochs = [(index, [5, 1, index]) for index in range(40)]
+    for index, seeds in (*epochs, (None, [5, 2])):
         if index is None:
             found = stream.fresh(SECTIONS[key], config, 5)
         else:
