@@ -1029,6 +1029,17 @@ def test_flops_by_hand():
     assert JOB.replace(layers=3).flops("train") == 17 * 768
 
 
+def test_parts_are_for_cores():
+    """96 x 64 x 256 numbers of 320 are 400 times what a core is worth."""
+    assert [jobs.LANDMARK.parts(cores) for cores in (1, 3, 4)] == [1, 3, 4]
+    assert jobs.LANDMARK.replace(device="gpu").parts(4) == 1
+    # 32 x 16 x 64 x 128 = 4.2 million are worth three of 1.25 million.
+    assert jobs.Job(steps=32, batch=16, width=64).parts(9) == 3
+    assert jobs.Job(32, 16, 64, layers=2).parts(9) == 6
+    assert jobs.Job(32, 2, 512).parts(9) == 2  # rows
+    assert JOB.parts(4) == 1
+
+
 def test_presets_in_order_and_on_their_device():
     some = jobs.grid((1, 2), (3, 4), (5,), (6, 7), dtype="float64")
     assert [(j.steps, j.batch, j.width, j.layers) for j in some] == list(

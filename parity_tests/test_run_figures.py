@@ -288,6 +288,9 @@ def test_the_window_that_comes_next_is_shown(monkeypatch):
             5,
         ),
         ("s1", {"total_series_length": 7 * 75}, None, 7),
+        ("s1", {"total_series_length": 402 * 75}, None, 134),
+        # 100 is the largest that divides 21,100, and half of 200 at most.
+        ("s1", {"total_series_length": 21_100 * 75}, None, 200),
     ],
 )
 def test_a_call_takes_about_a_seconds_work(key, config, mode, stride):
@@ -295,6 +298,63 @@ def test_a_call_takes_about_a_seconds_work(key, config, mode, stride):
     one.section, one.config = SECTIONS[key], Config(**config)
     one.mode = mode
     assert one.stride == stride
+
+
+def test_what_another_version_saved_is_restored_not_assigned():
+    """Weights by their names; a version's own arrays as they are."""
+    first = Session("s3", "numpy_ref", SMALL, seed=9)
+    first.advance()
+    own = first.checkpoint()
+    assert (own.implementation, own.mode, own.seed) == ("numpy_ref", None, 9)
+    theirs = {name: 2 * v for name, v in own.params().items()}
+    sums = {name: 3 * v for name, v in own.accumulators().items()}
+    other = types.SimpleNamespace(
+        **{**vars(own), "implementation": "tf2", "mode": "xla"},
+        params=lambda: theirs,
+        accumulators=lambda: sums,
+    )
+    for saved, params in ((own, own.params()), (other, theirs)):
+        again = Session("s3", "numpy_ref", SMALL, saved=saved)
+        assert (again.epoch, again.batch) == (own.epoch, own.batch)
+        assert (again.seed, again.mode) == (9, None)
+        np.testing.assert_array_equal(again.state, own.state)
+        np.testing.assert_array_equal(again.losses, own.losses)
+        for name, value in again.network.params().items():
+            np.testing.assert_array_equal(value, params[name])
+    for name, value in again.network.accumulators().items():
+        np.testing.assert_array_equal(value, sums[name])
+
+
+@pytest.mark.parametrize(
+    ("given", "how"),
+    [
+        (("tf2", None, None), ("xla", "dynamic")),
+        (("tf2", "step", "static"), ("step", "static")),
+        (("tf2", None, 3), ("xla", 3)),
+        (("numpy_ref", None, None), (None, None)),
+        (("legacy_v1", None, None), (None, None)),
+        (("numpy_ref", "xla", None), "numpy_ref has one way"),
+        (("legacy_v1", None, "static"), "legacy_v1 has one way"),
+        (("tf2", "fast", None), "unknown mode 'fast'"),
+        (("tf3", None, None), "did you mean tf2"),
+    ],
+)
+def test_how_a_session_trains(given, how):
+    if isinstance(how, tuple):
+        assert session._how(*given) == how
+    else:
+        with pytest.raises(UserError, match=how):
+            session._how(*given)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "mode"), [(None, "epoch"), ("a strategy", None)]
+)
+def test_a_checkpoint_names_no_mode_that_workers_have(strategy, mode):
+    one = Session("s1", "numpy_ref", SMALL)
+    one.mode, one.unrolling, one.strategy = "epoch", "static", strategy
+    saved = one.checkpoint()
+    assert (saved.mode, saved.unrolling) == (mode, "static")
 
 
 # --- What is printed of it ---
