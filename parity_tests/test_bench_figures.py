@@ -1142,6 +1142,20 @@ def test_the_registry_of_strategies():
         ("products, TensorFlow", ("limit", tf, "dynamic", False, False)),
         ("products, PyTorch", ("limit", "torch", "dynamic", False, False)),
     ]
+    makers = {
+        name: (s.module, s.maker) for name, s in strategies.STRATEGIES.items()
+    }
+    assert {makers[name][0] for name in rows if name[:3] == "TF1"} == {
+        "tf1_session"
+    }
+    assert makers["tf2 static, XLA"] == ("tf2_function", "build")
+    assert makers["tf2 fast"] == ("tf2_function", "build_fast")
+    assert makers["Keras LSTM"] == ("tf2_function", "build_layer")
+    assert makers["JAX scan"] == ("jax_scan", "build")
+    assert makers["JAX scan, fast"] == ("jax_scan", "build_many")
+    assert makers["PyTorch nn.LSTM"] == ("torch_lstm", "build")
+    on_gpu = [s.name for s in strategies.STRATEGIES.values() if s.gpu_only]
+    assert on_gpu == ["Keras LSTM, cuDNN"]
     options = {s.name: s.options for s in strategies.STRATEGIES.values()}
     assert options["tf2 partial(4), XLA"] == {"loop": 4, "xla": True}
     assert options["tf2 static"] == {"loop": "static", "xla": False}
@@ -1219,6 +1233,16 @@ def test_the_first_step_changes_a_weight_by_a_thousandth():
     assert 0.9 * 0.5 < np.abs(kernel).max() <= 0.5  # the root of 6 / 24
     loss = np.mean((data.outputs - data.target) ** 2)
     assert data.loss == pytest.approx(loss)
+
+
+def test_a_strategy_is_built_by_its_maker(monkeypatch):
+    made = dataclasses.replace(
+        strategies.STRATEGIES["products, NumPy"], maker="somehow"
+    )
+    monkeypatch.setattr(
+        products, "somehow", lambda *of, **how: (of, how), raising=False
+    )
+    assert made.build(JOB, "data") == ((JOB, "data"), {"library": "numpy"})
 
 
 # --- Turns ---

@@ -274,6 +274,18 @@ def test_the_window_that_comes_next_is_shown(monkeypatch):
             None,
             15,
         ),
+        # Of 68 windows none but four would be alike.
+        (
+            "s1",
+            {
+                "total_series_length": 3400,
+                "state_size": 1000,
+                "batch_size": 10,
+                "truncated_backprop_length": 5,
+            },
+            None,
+            16,
+        ),
         # Three layers: 5 windows.
         (
             "s4",
@@ -345,6 +357,35 @@ def test_how_a_session_trains(given, how):
     else:
         with pytest.raises(UserError, match=how):
             session._how(*given)
+
+
+def test_a_session_goes_on_as_it_was_trained(monkeypatch):
+    """Unless another way is asked for, or another version goes on."""
+    done = []
+    network = types.SimpleNamespace(
+        assign=lambda arrays: done.append(("assign", arrays)),
+        restore=lambda *given: done.append(("restore", *given)),
+    )
+    monkeypatch.setattr(Session, "_build", lambda self: network)
+    saved = types.SimpleNamespace(
+        **{"implementation": "tf2", "mode": "step", "unrolling": "static"},
+        **{"seed": 7, "epoch": 2, "batch": 3, "state": 4, "losses": 5},
+        **{"arrays": "arrays", "params": lambda: "params"},
+        accumulators=lambda: "sums",
+    )
+
+    def how(version, **given):
+        one = Session("s1", version, SMALL, saved=saved, **given)
+        return one.mode, one.unrolling
+
+    assert how("tf2") == ("step", "static")
+    assert how("tf2", mode="epoch") == ("epoch", "static")
+    assert how("tf2", unrolling=4) == ("step", 4)
+    assert how("numpy_ref") == (None, None)
+    saved.implementation = "numpy_ref"
+    assert how("tf2") == ("xla", "dynamic")
+    restored = ("restore", "params", "sums")
+    assert done == [("assign", "arrays")] * 3 + [restored] * 2
 
 
 @pytest.mark.parametrize(
