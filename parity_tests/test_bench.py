@@ -36,33 +36,6 @@ TINY = ("bench", "--steps", "3", "--batch", "2", "--width", "4")
 # --- What must come out ---
 
 
-def test_the_reference_has_the_right_gradients():
-    """Its update against a difference quotient of its own loss."""
-    job = STACK
-    data = reference.data_for(job)
-    rng = np.random.default_rng(1)
-    direction = [
-        [rng.normal(size=v.shape) for v in layer] for layer in data.weights
-    ]
-
-    def loss(distance):
-        moved = [
-            [v + distance * d for v, d in zip(*both, strict=True)]
-            for both in zip(data.weights, direction, strict=True)
-        ]
-        return reference.step(job, data.x, data.target, data.state, moved)[1]
-
-    slope = (loss(1e-6) - loss(-1e-6)) / 2e-6
-    update = sum(
-        ((old - new) * d).sum() / data.learning_rate
-        for layers in zip(
-            data.weights, data.new_weights, direction, strict=True
-        )
-        for old, new, d in zip(*layers, strict=True)
-    )
-    assert slope == pytest.approx(update, rel=1e-6)
-
-
 @pytest.mark.parametrize(
     "wrong", ["outputs", "loss", "kernel", "bias", "not a number"]
 )
@@ -83,18 +56,6 @@ def test_a_wrong_result_is_told(wrong):
         weights[0][which] = data.weights[0][which]
     found = data.errors(outputs, loss, weights)
     assert reference.wrong(found, "float32") is not None
-
-
-def test_flops_are_those_of_the_products():
-    from rnn_parity.bench.contestants import products
-
-    for job in (JOB, JOB.replace(steps=7, batch=5, width=3)):
-        for kind in ("forward", "train"):
-            needed = sum(
-                2 * m * k * n * count
-                for m, k, n, count in products.shapes(job, kind)
-            )
-            assert job.flops(kind) == needed
 
 
 @pytest.mark.parametrize(
@@ -267,22 +228,6 @@ def _result(job, name, time):
         "started_at": 10**8,
         "peak": 10**8 + 10**5 * job.steps,
     }
-
-
-@pytest.mark.parametrize(("cores", "flat"), [(1, False), (2, True)])
-def test_builds_of_one_program_are_held_against_each_other(cores, flat):
-    """On two cores T=15 is computed in one part, T=32 and 1000 in two."""
-    steps = {15: 0.1, 32: 0.3, 1000: 0.3}
-    held = {}
-    for count, build in steps.items():
-        job = jobs.Job(count, 16, 64)
-        held[job] = {"tf2 fast": _result(job, "tf2 fast", 1)}
-        held[job]["tf2 fast"]["build_train"] = build
-    document = results.document("made up", {}, held)
-    document["machine_info"]["cores"] = cores
-    (goal,) = verdict.goals(results.Results(document))
-    assert goal.holds == flat
-    assert ("from T=32" in goal.measured) == flat
 
 
 @pytest.mark.parametrize(

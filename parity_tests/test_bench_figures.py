@@ -599,6 +599,25 @@ def test_a_build_twice_as_long_is_not_flat():
     assert goal.holds is False  # the last that is flat decides nothing
 
 
+@pytest.mark.parametrize(
+    ("cores", "words"),
+    [
+        # In one part all of them; on two cores T=15 is, 32 and 1000 are not.
+        (1, "tf2 fast 100 ms to 300 ms"),
+        (2, "tf2 fast 300 ms to 400 ms (measured from T=32, in parts)"),
+    ],
+)
+def test_builds_of_one_program_are_held_against_each_other(cores, words):
+    builds = {15: 0.1, 32: 0.3, 1000: 0.3 if cores == 1 else 0.4}
+    held = {}
+    for steps, build in builds.items():
+        job = jobs.Job(steps, 16, 64)
+        held[job] = {"tf2 fast": measured(job, 1, build=build)}
+    (goal,) = verdict.goals(asked(held, cores))
+    assert goal.measured == words
+    assert goal.holds is (cores == 2)
+
+
 def test_ours_beside_each_other_strategy():
     """Ratios 2, 1/2 and 8 have the geometric mean 2; and one of 1."""
     held = {
@@ -1029,6 +1048,16 @@ def test_flops_by_hand():
     assert JOB.replace(layers=3).flops("train") == 17 * 768
 
 
+def test_flops_are_those_of_the_products():
+    for job in (JOB, JOB.replace(steps=7, batch=5, width=3)):
+        for kind in ("forward", "train"):
+            needed = sum(
+                2 * m * k * n * count
+                for m, k, n, count in products.shapes(job, kind)
+            )
+            assert job.flops(kind) == needed
+
+
 def test_parts_are_for_cores():
     """96 x 64 x 256 numbers of 320 are 400 times what a core is worth."""
     assert [jobs.LANDMARK.parts(cores) for cores in (1, 3, 4)] == [1, 3, 4]
@@ -1173,6 +1202,33 @@ def test_the_registry_of_strategies():
 
 
 # --- What must come out of a step ---
+
+
+def test_the_reference_has_the_right_gradients():
+    """Its update against a difference quotient of its own loss."""
+    job = JOB.replace(layers=2, dtype="float64")
+    data = reference.data_for(job)
+    rng = np.random.default_rng(1)
+    direction = [
+        [rng.normal(size=v.shape) for v in layer] for layer in data.weights
+    ]
+
+    def loss(distance):
+        moved = [
+            [v + distance * d for v, d in zip(*both, strict=True)]
+            for both in zip(data.weights, direction, strict=True)
+        ]
+        return reference.step(job, data.x, data.target, data.state, moved)[1]
+
+    slope = (loss(1e-6) - loss(-1e-6)) / 2e-6
+    update = sum(
+        ((old - new) * d).sum() / data.learning_rate
+        for layers in zip(
+            data.weights, data.new_weights, direction, strict=True
+        )
+        for old, new, d in zip(*layers, strict=True)
+    )
+    assert slope == pytest.approx(update, rel=1e-6)
 
 
 def test_how_far_a_strategy_is_off():
