@@ -3,6 +3,8 @@
 Errors are made up, so that it is known which explanation is how much worse.
 """
 
+import contextlib
+import dataclasses
 import itertools
 import types
 
@@ -295,6 +297,91 @@ def test_what_has_other_rows_is_not_cut_short():
     assert port.log == [4]
     one = searching(INPUTS, np.ones((5, 6, 1)))
     assert not one.rows_alone()
+
+
+def times(name, factor, *touches, **more):
+    """A mistake that multiplies what a port puts out."""
+
+    def of_port(port):
+        if factor is None:
+            return None
+        return Port(port.inputs, factor * port.value, port.log)
+
+    return mistake(name, *touches, of_port=of_port, **more)
+
+
+def watched(total, title):
+    """A watch that keeps what it was told."""
+    WATCHED.append((title, total, words := []))
+    return contextlib.nullcontext(words.append)
+
+
+WATCHED = []
+
+
+def with_singles(factor, *mistakes):
+    WATCHED.clear()
+    one = search._Search(Port(INPUTS), of_numbers(factor * INPUTS), watched)
+    one.without = one.numbers.fit(one.right.run())
+    one.singles = [one.tried(m.applied(one.right), m) for m in mistakes]
+    return one
+
+
+def test_pairs_are_of_what_shows_and_combines():
+    a, b = times("a", 2.0, usual=True), times("b", 3.0, usual=True)
+    e, same = times("e", 5.0, usual=True), times("same", 7.0, "a")
+    silent, alone = times("silent", 1.0), times("alone", 2.0, paired=False)
+    one = with_singles(6.0, a, b, silent, alone)
+    found = one.in_pairs()
+    assert names(found) == ["a, and b"]
+    assert found[0].fit.error == 0
+    assert names(one.best(found, one.together_explain)) == ["a, and b"]
+    assert WATCHED == [("trying pairs", 1, ["a, and b"])]
+    assert one.counts == [4, 1, 0]
+    one = with_singles(30.0, a, b, e, same)
+    found = one.in_pairs()
+    pairs = ["a, and b", "a, and e", "b, and e", "b, and same"]
+    pairs += ["e, and same"]
+    assert names(found) == [*pairs, "a, and b, and e"]
+    assert [
+        ("trying pairs", 5, pairs),
+        ("trying threes", 1, ["a, and b, and e"]),
+    ] == WATCHED
+    assert one.counts == [4, 5, 1]
+    # One that does not apply after the other is no pair, but was told.
+    never = dataclasses.replace(b, of_port=times("b", None).of_port)
+    assert one.with_all((a, never)) is None
+    assert one.together([(a, never)], "title") == []
+    assert WATCHED[-1] == ("title", 1, ["a, and b"])
+    assert one.with_all((a, b)).value == 6.0
+
+
+def test_the_closest_is_judged_on_all_rows():
+    a = times("a", 1.5)
+    one = with_singles(0.5, a)
+    (rough,) = one.singles
+    # Off by the largest input of four rows, then of all six.
+    assert rough.fit.error == pytest.approx(20 / 30)
+    full = one.in_full(rough)
+    assert full.mistakes == (a,)
+    assert full.fit == Fit(1.0, 2.0, "")
+    assert one.in_full(None) is None
+    lost = Explanation((a,), Fit(np.inf, np.inf, ""))
+    assert one.in_full(lost) is None
+
+
+def test_a_factor_is_looked_for_in_outputs_alone():
+    one = with_singles(0.8)
+    assert names(one.scaled()) == ["the outputs multiplied by 0.8"]
+    one.numbers = of_numbers(final=[np.ones((6, 2))])
+    assert one.scaled() == ()
+    one = with_singles(0.8)
+    state = [np.full((6, 2), 0.5)]
+    for off, found in ((0.9e-5, 1), (1.1e-5, 0)):
+        one.numbers = of_numbers(0.8 * INPUTS, [state[0] + off])
+        outputs = types.SimpleNamespace(outputs=INPUTS, final_state=state)
+        one.right = types.SimpleNamespace(run=lambda: outputs)  # noqa: B023
+        assert len(one.scaled()) == found
 
 
 # --- Errors ---
