@@ -240,13 +240,20 @@ def _can(name, key):
     }.get(name, True)
 
 
+def starts_in(result):
+    """Seconds to build and compile: the first epoch's, but for its steps."""
+    return result["first"] - _epoch_seconds(result)
+
+
+def _epoch_seconds(result):
+    return result["us"] * Config().num_batches / 1e6
+
+
 def pays_after(results):
     """Epochs after which tf2's longer start is made up for."""
-    steps = Config().num_batches
     old, new = results[SESSION], results[DEFAULT]
-    start = new["first"] - new["us"] * steps / 1e6
-    start -= old["first"] - old["us"] * steps / 1e6
-    return max(0.0, start / ((old["us"] - new["us"]) * steps / 1e6))
+    longer = starts_in(new) - starts_in(old)
+    return max(0.0, longer / (_epoch_seconds(old) - _epoch_seconds(new)))
 
 
 def table(every):
@@ -262,11 +269,10 @@ def table(every):
     shown.add_column("pays after", justify="right")
     for key, results in every.items():
         base = results[DEFAULT]
-        start = base["first"] - base["us"] * Config().num_batches / 1e6
         shown.add_row(
             key,
             *(_cell(results.get(name), base) for name in CONTESTANTS),
-            f"{start:.1f} s",
+            f"{starts_in(base):.1f} s",
             f"{pays_after(results):.1f} epochs",
         )
     return shown

@@ -78,6 +78,7 @@ def for_page(slots):
         "pays_after": speed.pays_after,
         "restored_count": _restored(),
         "tensorflow": errors.recorded()["tensorflow"],
+        "starts_in": speed.starts_in,
         "times": speed.times,
         "title": lambda key: sections.SECTIONS[key].title,
         "trap_count": traps.count(),

@@ -7,8 +7,9 @@ import math
 import pathlib
 import re
 
+from benchmarks import training_step
 from docs_build.svg import Drawing
-from rnn_parity import Config, sections
+from rnn_parity import sections
 from rnn_parity.bench import results as bench
 from rnn_parity.bench.jobs import LANDMARK
 
@@ -34,15 +35,20 @@ def times(key, slow, fast="tf2"):
 
 
 def first(key, who):
-    """Seconds until the first step is done."""
+    """Seconds until the first epoch is done."""
     return f"{results('training_step')[key][who]['first']:.1f}"
 
 
-def pays_after(key, slow="TF1 session", fast="tf2"):
-    """Epochs after which the longer start has paid for itself."""
-    row = results("training_step")[key]
-    saved = (row[slow]["us"] - row[fast]["us"]) * Config().num_batches / 1e6
-    return f"{(row[fast]['first'] - row[slow]['first']) / saved:.1f}"
+def starts_in(key, who):
+    """Seconds to build and compile, before the first step."""
+    return (
+        f"{training_step.starts_in(results('training_step')[key][who]):.1f}"
+    )
+
+
+def pays_after(key):
+    """Epochs after which tf2's longer start has paid for itself."""
+    return f"{training_step.pays_after(results('training_step')[key]):.1f}"
 
 
 def _rounded(number):

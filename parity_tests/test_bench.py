@@ -14,12 +14,10 @@ from conftest import run_python
 
 from rnn_parity.bench import (
     contest,
-    growth,
     jobs,
     plots,
     reference,
     results,
-    rnn_test,
     strategies,
     tables,
     verdict,
@@ -36,33 +34,6 @@ TINY = ("bench", "--steps", "3", "--batch", "2", "--width", "4")
 
 
 # --- What must come out ---
-
-
-def test_the_reference_has_the_right_gradients():
-    """Its update against a difference quotient of its own loss."""
-    job = STACK
-    data = reference.data_for(job)
-    rng = np.random.default_rng(1)
-    direction = [
-        [rng.normal(size=v.shape) for v in layer] for layer in data.weights
-    ]
-
-    def loss(distance):
-        moved = [
-            [v + distance * d for v, d in zip(*both, strict=True)]
-            for both in zip(data.weights, direction, strict=True)
-        ]
-        return reference.step(job, data.x, data.target, data.state, moved)[1]
-
-    slope = (loss(1e-6) - loss(-1e-6)) / 2e-6
-    update = sum(
-        ((old - new) * d).sum() / data.learning_rate
-        for layers in zip(
-            data.weights, data.new_weights, direction, strict=True
-        )
-        for old, new, d in zip(*layers, strict=True)
-    )
-    assert slope == pytest.approx(update, rel=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -85,18 +56,6 @@ def test_a_wrong_result_is_told(wrong):
         weights[0][which] = data.weights[0][which]
     found = data.errors(outputs, loss, weights)
     assert reference.wrong(found, "float32") is not None
-
-
-def test_flops_are_those_of_the_products():
-    from rnn_parity.bench.contestants import products
-
-    for job in (JOB, JOB.replace(steps=7, batch=5, width=3)):
-        for kind in ("forward", "train"):
-            needed = sum(
-                2 * m * k * n * count
-                for m, k, n, count in products.shapes(job, kind)
-            )
-            assert job.flops(kind) == needed
 
 
 @pytest.mark.parametrize(
@@ -202,14 +161,6 @@ def test_markdown_has_what_was_measured(ran):
     assert "not run: needs a GPU" in text
 
 
-def test_a_run_beside_itself(ran, run_cli):
-    path = ran[0] / "unrolling.json"
-    done = run_cli("bench", "--compare", path, path)
-    assert done.returncode == 0, done.stderr
-    assert "1.00" in done.stdout
-    assert "faster" not in done.stdout.split("Faster")[0]
-
-
 def test_a_strategy_that_computes_something_else_is_not_timed():
     """PyTorch with another learning rate."""
     pytest.importorskip("torch")
@@ -279,45 +230,6 @@ def _result(job, name, time):
     }
 
 
-def test_growth_is_fitted():
-    found, series = made_up()
-    fits = growth.of(found, series, "tf2 dynamic")
-    assert fits["step"][0] == pytest.approx(1, abs=0.01)
-    assert fits["memory"][0] == pytest.approx(1, abs=0.01)
-    assert fits["build"][0] == pytest.approx(0, abs=0.01)
-    # Two points are no growth.
-    assert growth.of(found, series, "TF1 static_rnn")["step"] is None
-
-
-def test_goals_are_read_off():
-    found, _ = made_up()
-    goals = verdict.goals(found)
-    rate, many, one, flat = goals
-    assert rate.holds
-    assert "tf2 fast: 91%" in rate.measured
-    assert not many.holds
-    assert many.measured.startswith("2 of 4 cells; lost")
-    assert "B=1 H=16 to PyTorch nn.LSTM (2.20)" in many.measured
-    assert one.measured.startswith("0 of 4 cells")
-    assert flat.holds
-
-
-@pytest.mark.parametrize(("cores", "flat"), [(1, False), (2, True)])
-def test_builds_of_one_program_are_held_against_each_other(cores, flat):
-    """On two cores T=15 is computed in one part, T=32 and 1000 in two."""
-    steps = {15: 0.1, 32: 0.3, 1000: 0.3}
-    held = {}
-    for count, build in steps.items():
-        job = jobs.Job(count, 16, 64)
-        held[job] = {"tf2 fast": _result(job, "tf2 fast", 1)}
-        held[job]["tf2 fast"]["build_train"] = build
-    document = results.document("made up", {}, held)
-    document["machine_info"]["cores"] = cores
-    (goal,) = verdict.goals(results.Results(document))
-    assert goal.holds == flat
-    assert ("from T=32" in goal.measured) == flat
-
-
 @pytest.mark.parametrize(
     "without", [["PyTorch nn.LSTM"], ["tf2 dynamic", "tf2 fast"]]
 )
@@ -325,24 +237,6 @@ def test_goals_need_both_sides(without):
     found, _ = made_up(without)
     assert not any("a call" in goal.aim for goal in verdict.goals(found))
     assert "Growth with T" in tables.markdown(found)
-
-
-def test_the_verdict_names_the_best_and_its_measurement():
-    found, _ = made_up()
-    lines = {line.when: line for line in verdict.lines(found)}
-    line = lines["100,000 training steps in all, T=1000, B=2, H=4"]
-    assert line.use == "tf2 fast"
-    assert "against" in line.because
-    line = lines["no XLA to be had, T=10, B=2, H=4"]
-    assert line.use == "tf2 dynamic"
-
-
-def test_tables_say_what_was_not_run():
-    found, _ = made_up()
-    text = tables.markdown(found)
-    assert "| TF1 static_rnn | not run: builds for too long |" in text
-    assert "Growth with T" in text
-    assert "Fastest over batch and width" in text
 
 
 def test_plots_are_drawn(tmp_path):
@@ -357,16 +251,6 @@ def test_plots_are_drawn(tmp_path):
     for path in paths:
         start = path.read_bytes()[:6]
         assert start[1:4] == b"PNG" or start.startswith(b"<?xml"), path
-
-
-def test_seconds_are_readable():
-    shown = [verdict.seconds(v) for v in (12.3456, 0.12345, 4.2e-5, 1e-8)]
-    assert shown == [
-        "12.3 s",
-        "123 ms",
-        "42.0 \N{MICRO SIGN}s",
-        "0.01 \N{MICRO SIGN}s",
-    ]
 
 
 # --- TensorFlow's own tables ---
@@ -394,20 +278,6 @@ def test_rnn_tests_cases_are_proven_and_timed():
     for result in found:
         assert len(result["seconds"]) in (5, 20), result
         assert min(result["seconds"]) > 0
-
-
-def test_rnn_tests_tables_have_tensorflows_columns():
-    cases = [c for g in rnn_test.grids("cpu") for row in g.rows for c in row]
-    held = {case: {"seconds": [2.0], "memory": 1} for case in cases}
-    held[cases[0]] = {"missing": "made up"}
-    held[cases[2]] = {"seconds": [8.0], "memory": 1}
-    made = results.assemble("tf-rnn-test", {}, *rnn_test.records(held))
-    shown = rnn_test.tables(results.Results(made), "cpu")
-    creation = shown[0]
-    assert creation.columns[-1] == "dt(dynamic)/dt(static)"
-    assert creation.rows[0] == ["1", "not run", "2.000000", ""]
-    assert creation.rows[1] == ["25", "8.000000", "2.000000", "0.250000"]
-    assert [len(table.rows) for table in shown] == [3, 3, 6, 1, 4, 10]
 
 
 # --- Mistakes ---

@@ -10,9 +10,6 @@ import sys
 import pytest
 from conftest import CHROMIUM
 
-from rnn_parity import SECTIONS, side_by_side
-from rnn_parity.sections import IMPLEMENTATIONS
-
 _CODE = "import sys\nfrom rnn_parity.cli import main\nmain(sys.argv[1:])"
 _COLOURS = re.compile("\x1b\\[([0-9;]*)m")
 
@@ -51,20 +48,6 @@ def plain(text):
     return _COLOURS.sub("", text)
 
 
-def source_lines(key, version, region=None):
-    """Every line of a version that is to be seen, without indentation."""
-    source = side_by_side.path(SECTIONS[key], version).read_text()
-    blocks = side_by_side.blocks(source)
-    wanted = [region] if region else list(side_by_side.REGIONS)
-    return [
-        line.strip()
-        for name in wanted
-        for lines in blocks.get(name, {}).values()
-        for line in lines
-        if line.strip()
-    ]
-
-
 # --- In a terminal ---
 
 
@@ -74,37 +57,6 @@ def test_it_fits_the_window(width):
     lines = shown.splitlines()
     assert max(map(len, lines)) <= width
     assert len(lines) > 100
-
-
-def test_at_160_columns_nothing_is_folded(key):
-    shown = plain(in_terminal("diff", key, width=160))
-    lines = shown.splitlines()
-    for version in IMPLEMENTATIONS[:2]:
-        for line in source_lines(key, version):
-            assert any(line in each for each in lines), line
-
-
-def test_at_80_columns_it_reads_as_a_patch(key):
-    shown = plain(in_terminal("diff", key, width=80)).splitlines()
-    heads = ["- TensorFlow 1 (legacy_v1)", "+ TensorFlow 2 (tf2)"]
-    assert shown[:2] == heads
-    for sign, version in zip("-+", IMPLEMENTATIONS, strict=False):
-        source = side_by_side.path(SECTIONS[key], version).read_text()
-        regions = side_by_side.blocks(source).values()
-        methods = [lines for region in regions for lines in region.values()]
-        wanted = [line for lines in methods for line in lines if line]
-        of_version = (f"{sign} ", "  ")
-        assert [
-            line[2:] for line in shown[2:] if line[:2] in of_version
-        ] == wanted
-
-
-def test_numpy_below_the_pair_leaves_the_pair_alone():
-    arguments = ("diff", "s3", "--region", "forward")
-    pair = plain(in_terminal(*arguments, width=80))
-    with_numpy = plain(in_terminal(*arguments, "--numpy", width=80))
-    assert with_numpy.startswith(pair)
-    assert with_numpy.removeprefix(pair).startswith("\n  NumPy")
 
 
 def test_what_became_of_a_line_stands_beside_it(run_cli):
@@ -117,34 +69,6 @@ def test_what_became_of_a_line_stands_beside_it(run_cli):
         assert re.search(".*".join(map(re.escape, pieces)), shown), pieces
 
 
-def test_no_bracket_ties_two_versions_together():
-    pairs = [
-        row.cells[:2]
-        for section in SECTIONS.values()
-        for region in side_by_side.REGIONS
-        for _, rows in side_by_side.methods(section, region, IMPLEMENTATIONS)
-        for row in rows
-        if row.same
-    ]
-    assert pairs
-    assert all(first == second for first, second in pairs)
-
-
-def test_folded_lines_break_between_words_and_lose_nothing():
-    shown = plain(in_terminal("diff", "s6", "--region", "forward", width=112))
-    squeezed = re.sub(r"\s+", "", shown)
-    assert "keep_prob=tf.constant" in squeezed
-    words = set(re.findall(r"\w+", shown))
-    known = set()
-    for version in IMPLEMENTATIONS[:2]:
-        source = side_by_side.path(SECTIONS["s6"], version).read_text()
-        known |= set(re.findall(r"\w+", source))
-    headings = set(
-        re.findall(r"\w+", "TensorFlow 1 2 legacy_v1 tf2 Forward pass")
-    )
-    assert words <= known | headings
-
-
 def test_what_changed_is_coloured():
     shown = in_terminal("diff", "s3", "--region", "forward", width=160)
     styles = set(_COLOURS.findall(shown))
@@ -155,18 +79,6 @@ def test_what_changed_is_coloured():
         if "tf.nn.static_rnn" in plain(line)
     ]
     assert re.search("\x1b\\[[0-9;]*31m[^\x1b]*static_rnn", line)
-
-
-def test_three_columns_where_there_is_room_and_below_where_not():
-    wide = plain(
-        in_terminal("diff", "s1", "--region", "forward", "--numpy", width=230)
-    )
-    assert re.search("TensorFlow 1.*TensorFlow 2.*NumPy", wide)
-    narrow = plain(
-        in_terminal("diff", "s1", "--region", "forward", "--numpy", width=120)
-    )
-    assert max(map(len, narrow.splitlines())) <= 120
-    assert "np.unstack(batchX, axis=1)" in narrow
 
 
 # --- In a pipe ---
@@ -189,21 +101,6 @@ def test_piped_it_is_plain_and_marked(run_cli):
     assert last.count("return states_series, current_state") == 2
     assert " | " in done.stdout
     assert " <\n" in done.stdout
-
-
-def test_a_region_alone_or_all_of_them(run_cli):
-    every = run_cli("diff", "s5").stdout
-    for region, heading in side_by_side.REGIONS.items():
-        assert (f"--- {heading} ---" in every) == (region != "backward")
-    alone = run_cli("diff", "s5", "--region", "loss").stdout
-    assert re.findall("--- (.*) ---", alone) == ["Calculating loss"]
-
-
-def test_numpy_stands_beside_them(run_cli):
-    done = run_cli("diff", "s3", "--region", "backward", "--numpy")
-    assert done.returncode == 0, done.stderr
-    for line in source_lines("s3", "numpy_ref", "backward"):
-        assert line in done.stdout, line
 
 
 @pytest.mark.parametrize(

@@ -190,11 +190,12 @@ def _difference(rung, name, value, reference, tolerance):
     error = np.where(np.isfinite(error), error, np.inf)
     index = np.unravel_index(np.argmax(error), error.shape)
     largest = np.abs(reference).max()
+    finite = np.isfinite(error[index])
     return Difference(
         rung=rung,
         tensor=name,
-        error=float(error[index] / max(largest, 1.0)),
-        ulps=float(error[index] / np.spacing(largest)),
+        error=float(error[index] / max(largest, 1.0)) if finite else np.inf,
+        ulps=float(error[index] / np.spacing(largest)) if finite else np.inf,
         tolerance=tolerance,
         index=tuple(int(i) for i in index),
         value=value[index],

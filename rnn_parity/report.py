@@ -62,7 +62,8 @@ def _table(dtype, results):
             *(_cells(key, dtype, rung, mine) for rung in _HEADINGS),
             strict=True,
         )
-        table.add_row(key, *worst)
+        failing = any(r.first for r in mine)  # shapes too, in no column
+        table.add_row(Text(key, style=_style(not failing)), *worst)
         table.add_row("", *allowed)
     return table
 
@@ -71,11 +72,14 @@ def _cells(key, dtype, rung, results):
     found = [d for r in results for d in r.differences if d.rung == rung]
     allowed = tolerances.find(sections.SECTIONS[key], rung, dtype).allowed
     error = max((d.error for d in found), default=float("nan"))
-    style = "green" if error <= allowed else "bold red"
     return (
-        Text(f"{error:.1e}", style=style),
+        Text(f"{error:.1e}", style=_style(error <= allowed)),
         Text(f"≤{allowed:.0e}", style="dim"),
     )
+
+
+def _style(agrees):
+    return "green" if agrees else "bold red"
 
 
 def summary(results):

@@ -34,7 +34,8 @@ class Row:
 
     Attributes:
         cells: a line per version, None where it has none.
-        same: whether the first two are the same.
+        same: whether the first two are the same; empty lines and brackets
+            within what changed count as changed.
     """
 
     cells: tuple

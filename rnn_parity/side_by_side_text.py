@@ -135,9 +135,9 @@ def _heading(heading):
 
 
 def _mark(row):
-    if row.same:
-        return " "
     first, second, *_ = row.cells
+    if row.same or first == second:  # empty lines within what changed
+        return " "
     return "<" if second is None else ">" if first is None else "|"
 
 

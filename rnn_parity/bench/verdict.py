@@ -32,10 +32,11 @@ class Goal:
 
 def seconds(value):
     """With three digits and the unit that suits."""
+    rounded = float(f"{value:.3g}")  # 0.9996 is 1.00 s, not 1000 ms
     unit, scale = "\N{MICRO SIGN}s", 1e6
-    if value >= 1e-3:
-        unit, scale = ("s", 1) if value >= 1 else ("ms", 1e3)
-    digits = max(0, 2 - int(math.log10(max(value * scale, 1))))
+    if rounded >= 1e-3:
+        unit, scale = ("s", 1) if rounded >= 1 else ("ms", 1e3)
+    digits = max(0, 2 - int(math.log10(max(rounded * scale, 1))))
     return f"{value * scale:.{digits}f} {unit}"
 
 
