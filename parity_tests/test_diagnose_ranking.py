@@ -630,7 +630,7 @@ def test_the_closest_in_words(relative, without, most):
     assert third.startswith(
         "that takes most of it away" if most else "that is no explanation"
     )
-    found = diagnosis(UNEXPLAINED, 0.3, tried=tried)
+    found = diagnosis(UNEXPLAINED, 0.3049, tried=tried)
     assert list(found.lines()) == [NOTHING]
 
 
