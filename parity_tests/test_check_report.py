@@ -446,6 +446,11 @@ def test_against_keeps_what_it_names():
         ("numpy_ref", "1.0.1"),
     ]
     assert pairs(["numpy_ref"], against=["tf2"]) == [("tf2", "numpy_ref")]
+    # Not the two of them against one another.
+    assert pairs(["numpy_ref"], against=["tf2", "legacy_v1"]) == [
+        ("legacy_v1", "numpy_ref"),
+        ("tf2", "numpy_ref"),
+    ]
     assert pairs(["numpy_ref"], against=["tf2", "1.15.5"]) == [
         ("tf2", "numpy_ref"),
         ("numpy_ref", "1.15.5"),

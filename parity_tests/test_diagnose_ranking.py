@@ -327,6 +327,49 @@ def with_singles(factor, *mistakes):
     return one
 
 
+def test_every_mistake_that_applies_is_tried_alone(monkeypatch):
+    a, b = times("a", 2.0), times("b", 3.0)
+    every = (a, times("never", None), b)
+    monkeypatch.setattr(search.port_mistakes, "catalogue", lambda: every)
+    one = with_singles(3.0)
+    one.try_singles()
+    assert names(one.singles) == ["a", "b"]
+    assert [each.fit.error == 0 for each in one.singles] == [False, True]
+    assert WATCHED == [("trying", 2, ["a", "b"])]
+    assert one.counts == [2, 0, 0]
+
+
+def test_a_mistake_of_a_cell_is_tried_in_each_layer_alone():
+    """Of two ways of two layers, each of which multiplies."""
+    layers = [types.SimpleNamespace(scope=name) for name in "abcd"]
+    ways = (tuple(layers[:2]), tuple(layers[2:]))
+
+    class OfLayer(types.SimpleNamespace):
+        paired, mixes_rows = True, False
+
+        def only_in(self, way, at, where):
+            applies = where != "c"
+            factor = 2.0 + 2 * way + at if applies else None
+            return times(f"{self.name}, in {where} alone", factor)
+
+    of_cells = OfLayer(name="cell", of_layer=True)
+    alone = OfLayer(name="alone", of_layer=True, paired=False)
+    of_loops = OfLayer(name="loop", of_layer=None)
+    one = with_singles(3.0)
+    one.right.ways, one.right.layers = ways, layers
+    one.singles = [
+        Explanation((each,), Fit(0.5, 0.5, ""))
+        for each in (alone, of_loops, of_cells)
+    ]
+    found = one.in_single_layers()
+    assert names(found) == [f"cell, in {name} alone" for name in "abd"]
+    assert [each.fit.error == 0 for each in found] == [False, True, False]
+    one.right.layers = layers[:1]
+    assert one.in_single_layers() == []
+    one.right.layers = layers[:2]
+    assert len(one.in_single_layers()) == 3
+
+
 def test_pairs_are_of_what_shows_and_combines():
     a, b = times("a", 2.0, usual=True), times("b", 3.0, usual=True)
     e, same = times("e", 5.0, usual=True), times("same", 7.0, "a")
@@ -587,7 +630,7 @@ def test_the_closest_in_words(relative, without, most):
     assert third.startswith(
         "that takes most of it away" if most else "that is no explanation"
     )
-    found = diagnosis(UNEXPLAINED, 0.3, tried=tried)
+    found = diagnosis(UNEXPLAINED, 0.3049, tried=tried)
     assert list(found.lines()) == [NOTHING]
 
 
