@@ -1042,14 +1042,13 @@ def test_shards_that_differ_are_refused(tmp_path, monkeypatch):
 def test_shards_of_two_checkpoints_are_told_apart(tmp_path, monkeypatch):
     array = write_parts(tmp_path)
     made = writer.Slices()
-    made.add("other", array)
+    made.add("embedding", array + 1)
     made.write(tmp_path / "model.ckpt-00000-of-00001")
     line = refusal(tmp_path / "model.ckpt", monkeypatch)
     assert "shards of several checkpoints" in line
     one = reader.open_checkpoint(tmp_path / "model.ckpt-00000-of-00001")
     two = reader.open_checkpoint(tmp_path / "model.ckpt-00000-of-00002")
-    assert (list(one.shapes), list(two.shapes)) == (["other"], ["embedding"])
-    np.testing.assert_array_equal(one.read("other"), array)
+    np.testing.assert_array_equal(one.read("embedding"), array + 1)
     np.testing.assert_array_equal(two.read("embedding"), array)
 
 
@@ -1228,9 +1227,17 @@ def test_a_folder_that_cannot_be_listed_is_one_line(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "error", [MemoryError(), EOFError(), OverflowError()]
+    ("error", "message"),
+    [
+        (MemoryError(), "takes more memory than there is"),
+        (EOFError(), "cannot be read, it is damaged"),
+        (OverflowError(), "cannot be read, it is damaged"),
+        (FileNotFoundError(), "there is no file"),
+    ],
 )
-def test_what_a_reader_raises_is_one_line(tmp_path, monkeypatch, error):
+def test_what_a_reader_raises_is_one_line(
+    tmp_path, monkeypatch, error, message
+):
     make_bundle().write(tmp_path / "model")
     opened = reader.open_checkpoint(tmp_path / "model")
 
@@ -1238,5 +1245,5 @@ def test_what_a_reader_raises_is_one_line(tmp_path, monkeypatch, error):
         raise error
 
     monkeypatch.setattr(reader._Arrays, "read", fail)
-    with pytest.raises(UserError, match="/model"):
+    with pytest.raises(UserError, match=message):
         opened.read("cell/bias")
