@@ -11,11 +11,12 @@ import pathlib
 import shutil
 import tempfile
 import zipfile
+import zlib
 
 import numpy as np
 
 from rnn_parity import files
-from rnn_parity.checkpoints import forms, optimizers, saving
+from rnn_parity.checkpoints import config_safety, forms, optimizers, saving
 from rnn_parity.checkpoints.recognise import KERAS_ADAM
 from rnn_parity.errors import UserError
 
@@ -117,23 +118,56 @@ def _origin(model, like, options):
 
 
 def _load(path):
+    _must_be_known(path)
     import importlib
 
     importlib.import_module("rnn_parity.quiet")
-    import keras
-
     importlib.import_module("tf2.tf1_cells")
     building = importlib.import_module("rnn_parity.checkpoints.model")
     try:
         small = path.stat().st_size <= saving.SMALL
         with saving.through_memory(small), building.nothing_drawn():
-            return keras.saving.load_model(path)
-    except (ValueError, TypeError, OSError, KeyError) as error:
+            return _safely_loaded(path)
+    except Exception as error:  # damage has no end
         reason = str(error).split("\n", maxsplit=1)[0][:120]
         raise UserError(
-            f"Keras cannot load {path} ({reason}); is it whole, and are "
-            "layers of your own imported?"
+            f"Keras cannot load {path} ({reason}); is it whole?"
         ) from None
+
+
+def _safely_loaded(path):
+    import keras
+    from keras.src.saving import serialization_lib
+
+    # An argument yields to what `enable_unsafe_deserialization` has set.
+    with serialization_lib.SafeModeScope(True):
+        return keras.saving.load_model(path)
+
+
+_OF_ONES_OWN = (
+    "export reads models of Keras' own layers alone: leave layers and losses "
+    "of your own out, as in keras.Model(model.inputs, model.get_layer(name)."
+    "output) and model.compile(model.optimizer, 'mse'), save that, and "
+    "export it with --like"
+)
+
+
+def _must_be_known(path):
+    """Refuses a `.keras` file with anything but known layers in it."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [info.filename for info in archive.infolist()]
+            if names.count("config.json") != 1:
+                raise ValueError("it has not one config.json")
+            if any(name.startswith("assets/") for name in names):
+                raise ValueError("it has files for layers that have none")
+            size = archive.getinfo("config.json").file_size
+            if size > config_safety.LONGEST_TEXT:
+                raise ValueError(f"config.json has {size} bytes")
+            config = config_safety.loads(archive.read("config.json"))
+    except (ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise UserError(f"{path} is damaged ({error})") from None
+    config_safety.must_be_known(config, path, _OF_ONES_OWN)
 
 
 # --- Arrays ---

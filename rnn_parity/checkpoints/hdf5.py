@@ -7,13 +7,12 @@ of TensorFlow 1.15.
 """
 
 import collections
-import json
 import os
 import re
 
 import numpy as np
 
-from rnn_parity.checkpoints import keras_config
+from rnn_parity.checkpoints import config_safety, keras_config
 from rnn_parity.errors import UserError
 
 
@@ -54,7 +53,9 @@ def open_file(path):
         )
     layers = []
     if "model_config" in file.attrs:
-        model = json.loads(file.attrs["model_config"])
+        model = config_safety.described(
+            config_safety.loads(file.attrs["model_config"])
+        )
         notes.append(keras_config.WHOLE)
         notes += dict.fromkeys(keras_config.notes_on(model))
         layers = _with_weights(model["config"], of_layers)
@@ -88,7 +89,7 @@ def model_of(path):
         with h5py.File(path) as file:
             text = file.attrs.get("model_config")
             has_slots = bool(file.get("optimizer_weights"))
-        model = text and json.loads(text)
+        model = text and config_safety.loads(text)
     except (OSError, ValueError) as error:
         reason = str(error).split("\n", maxsplit=1)[0][:120]
         raise UserError(
@@ -183,7 +184,8 @@ def _numbers(file, found):
     counter = [n for n in found if re.search(r"(^|/)Adam(_\d+)?/iter$", n)]
     if "training_config" not in file.attrs or len(counter) != 1:
         return {}
-    told = json.loads(file.attrs["training_config"])["optimizer_config"]
+    told = config_safety.loads(file.attrs["training_config"])
+    told = told["optimizer_config"]
     scope = counter[0].rpartition("/")[0]
     names = ("learning_rate", "beta_1", "beta_2", "decay")
     settings = told["config"]
