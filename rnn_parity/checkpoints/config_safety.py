@@ -340,7 +340,7 @@ class _Boundary(_Values):
     def __init__(self, path, instead):
         self.path, self.instead = path, instead
         self.within = []  # (class, name) of the layers that lead here
-        self.count = 0
+        self.count, self.longest, self.unrolled = 0, 0, False
 
     def refuse(self, why):
         """Raises a UserError that names the layer, if there is one."""
@@ -384,6 +384,7 @@ class _Boundary(_Values):
         else:
             made["config"] = self.options(config, known)
             self.must_say(tables.REQUIRED.get(kind, ()), made["config"])
+            self.must_fit(kind, made["config"])
         if kind in _CONNECTED:
             self.connected(made["config"])
         self.within.pop()
@@ -401,6 +402,8 @@ class _Boundary(_Values):
         return self.unknown_class(kind)
 
     def unknown_class(self, kind):
+        if not isinstance(kind, str):
+            self.refuse("is damaged: a layer has no class")
         if kind in _OF_CODE:
             self.refuse("is Python code in the file, which is not run here")
         if kind in _OF_FILES:
@@ -445,6 +448,28 @@ class _Boundary(_Values):
         for name in names:
             if name not in config:
                 self.refuse(f"is damaged: it does not say its {name}")
+
+    def must_fit(self, kind, config):
+        """Refuses sizes that no array in a file could be held against."""
+        for name in _SHAPES & config.keys():
+            sizes = [each for each in _numbers_in(config[name]) if each > 0]
+            self.longest = max([self.longest, *sizes])
+            batch = name.startswith("batch") and isinstance(
+                (config[name] or [None])[0], (int, float)
+            )
+            if math.prod(sizes) > LARGEST_ARRAY or (
+                batch and config[name][0] > _LARGEST_BATCH
+            ):
+                self.refuse(
+                    f"has {name}={shown(config[name])}, more than is tried "
+                    "here"
+                )
+        self.unrolled = self.unrolled or bool(config.get("unroll"))
+        if self.unrolled and self.longest > _LONGEST_UNROLLED:
+            self.refuse(
+                f"is unrolled, over {self.longest} steps; that takes more "
+                "than is tried here"
+            )
 
     def options(self, config, known):
         if not isinstance(config, dict):
@@ -586,6 +611,15 @@ class _Boundary(_Values):
         return self.plain(value)
 
 
+def _numbers_in(value):
+    """Yields the numbers of a value of `size`."""
+    if isinstance(value, list):
+        for each in value:
+            yield from _numbers_in(each)
+    elif value is not None:
+        yield value
+
+
 def _a_list(value):
     if not isinstance(value, list):
         raise _Unfit
@@ -686,7 +720,7 @@ class _Keras3(_Boundary):
 
     def one_argument(self, value):
         if not isinstance(value, dict):
-            return self.one_plain(value)
+            return self.number(value)
         if "class_name" not in value:
             return self.named(value, self.argument)
         kind, config = value["class_name"], value.get("config")
@@ -700,6 +734,14 @@ class _Keras3(_Boundary):
         return self.named(config, self.plain)
 
 
+# Options that alone say how large the arrays between layers are.
+_SHAPES = {
+    "batch_input_shape",
+    "batch_shape",
+    "build_input_shape",
+    "target_shape",
+    "n",
+}
 # What a layer may be called with besides numbers.
 _ARGUMENTS = {
     "__keras_tensor__": {"shape", "dtype", "keras_history"},

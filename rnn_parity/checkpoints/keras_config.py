@@ -12,6 +12,7 @@ Source: `tensorflow/python/keras/saving` of TensorFlow 1.15.
 import re
 
 from rnn_parity.checkpoints import config_safety, objects, saved_model
+from rnn_parity.errors import UserError
 
 # What only layers of a role have in their configuration, and among their
 # weights.
@@ -180,10 +181,7 @@ def in_saved_model(folder, checkpoint):
         layers = dict(_by_structure(nodes, 0, model))
         notes = [WHOLE, *notes_on(model)]
     elif (folder / "saved_model.pb").is_file():
-        nodes, told = _by_object(folder)
-        layers = {
-            at: config_safety.described(layer) for at, layer in told.items()
-        }
+        nodes, _, layers = _by_object(folder)
         outer = layers.keys() - _said_already(nodes, layers)
         notes = [WHOLE] if _root(layers) else []
         notes += [
@@ -203,24 +201,33 @@ def in_saved_model(folder, checkpoint):
 
 
 def _by_object(folder):
-    """(objects, {number of one: what Keras says of it, as it is})."""
+    """(objects, {number of one: what Keras says of it}, the same described).
+
+    Raises:
+        UserError: it is damaged.
+    """
     nodes, texts = saved_model.metadata(folder)
     try:
         told = {at: config_safety.loads(text) for at, text in texts.items()}
+        layers = {
+            at: layer
+            for at, layer in told.items()
+            if isinstance(layer, dict)
+            and isinstance(layer.get("config"), dict)
+            and "class_name" in layer
+        }
+        described = {
+            at: config_safety.described(layer) for at, layer in layers.items()
+        }
+        _must_agree(folder, nodes, layers, described)
+    except UserError:
+        raise
     except ValueError as error:
         raise saved_model.damaged(folder, str(error)) from None
-    layers = {
-        at: layer
-        for at, layer in told.items()
-        if isinstance(layer, dict)
-        and isinstance(layer.get("config"), dict)
-        and isinstance(layer.get("class_name"), str)
-    }
-    _must_agree(folder, nodes, layers)
-    return nodes, layers
+    return nodes, layers, described
 
 
-def _must_agree(folder, nodes, layers):
+def _must_agree(folder, nodes, layers, described):
     """Refuses a layer of which the model around it says something else."""
     root = _root(layers)
     if root is None:
@@ -231,13 +238,13 @@ def _must_agree(folder, nodes, layers):
             for each in (root, root["model_config"])
         )
         saved_model.must_agree(folder, once, again)
-    parts = dict(_by_structure(nodes, 0, config_safety.described(root)))
+    parts = dict(_by_structure(nodes, 0, described[0]))
     for at, layer in list(parts.items()):
         for child in nodes[at].children if _role(layer) == "cell" else ():
             if child.local_name == "cell" and layer["class_name"] != "RNN":
                 parts[child.node_id] = layer
-    for at in parts.keys() & layers.keys():
-        once, again = parts[at], config_safety.described(layers[at])
+    for at in parts.keys() & described.keys():
+        once, again = parts[at], described[at]
         names = once["config"].keys() & again["config"].keys() & _COMPUTING
         if any(once["config"][n] != again["config"][n] for n in names):
             raise saved_model.damaged(folder, "it says two things of a layer")

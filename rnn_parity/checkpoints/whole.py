@@ -26,6 +26,10 @@ _BATCH, _STEPS, _SEED = 3, 5, 20161123
 _INSTEAD = "without --whole its recurrent layers are converted"
 # What runs on a GPU alone; tf-keras turns the weights round as it loads them.
 _WITHOUT_GPU = {"CuDNNLSTM": "LSTM", "CuDNNGRU": "GRU"}
+_NO_CHECKSUM = (
+    "no checksum vouches for this file: a size, a name or a code that is "
+    "damaged is refused, and a single damaged number cannot be seen"
+)
 _ABOUT_SLOTS = (
     "the optimizer's slots are left out; without --whole those of Adam go "
     "along"
@@ -119,6 +123,8 @@ def convert_model(path, *, progress=None):
     error, allowed = _compared(old, model, path)
     show("", 1.0)
     notes = [_ABOUT_SLOTS] if has_slots else []
+    if not of_folder or os.path.exists(_said_once(path)):
+        notes.append(_NO_CHECKSUM)
     return ConvertedModel(
         model, str(path), error, allowed, renewal.own, notes
     )
@@ -156,6 +162,11 @@ def _in_folder(path):
     return config, any("/.OPTIMIZER_SLOT/" in name for name in stored)
 
 
+def _said_once(folder):
+    """Where a SavedModel says once how its layers were made."""
+    return pathlib.Path(folder, "assets", "saved_model.json")
+
+
 def _variables(folder):
     return pathlib.Path(folder, "variables", "variables")
 
@@ -167,9 +178,11 @@ def _loaded(path, config):
     # isort: split
     import tf_keras
 
-    stored = _stored(path)
-    room = _Room(sum(math.prod(shape) for shape, _ in stored.values()))
+    room = None
     try:
+        stored = _stored(path)
+        room = _Room(sum(math.prod(shape) for shape, _ in stored.values()))
+        _must_have_arrays(config, stored, path)
         with _safely(), room.kept():
             model = tf_keras.layers.deserialize(config)
         _must_be_small(model, path)
@@ -183,7 +196,7 @@ def _loaded(path, config):
         raise
     except Exception as error:  # there is no end to what may be in a file
         reason = str(error).split(". ", maxsplit=1)[0].split("\n")[0]
-        if room.exceeded:
+        if room and room.exceeded:
             reason = (
                 f"its layers hold more than the {room.size} numbers in it"
             )
@@ -225,8 +238,36 @@ def _stored(path):
             found[name] = (node.shape or (), node.dtype.name)
 
     with h5py.File(path) as file:
-        file.get("model_weights", file).visititems(visit)
+        file["model_weights"].visititems(visit)
+    size, there = _bytes_of(found), os.path.getsize(path)
+    if size > there:
+        raise UserError(
+            f"{path} is damaged: it has {there} bytes, and arrays of {size}; "
+            "copy it again"
+        )
     return found
+
+
+def _bytes_of(arrays):
+    return sum(
+        math.prod(shape) * np.dtype(dtype).itemsize
+        for shape, dtype in arrays.values()
+    )
+
+
+def _must_have_arrays(config, stored, path):
+    """Refuses more layers with weights than there are arrays."""
+    counted = sum(
+        any(name.endswith("_initializer") for name in layer["config"])
+        and layer["config"].get("center", True) is not False
+        for layer in keras_config.every_layer(config)
+        if isinstance(layer["config"], dict)
+    )
+    if counted > len(stored):
+        raise UserError(
+            f"{path} has {counted} layers with weights, and {len(stored)} "
+            f"arrays for them; {_INSTEAD}"
+        )
 
 
 class _Room:
@@ -289,27 +330,34 @@ def _must_hold_floats(model, path, stored):
     It turns complex ones into their real parts, and doubles into floats. Of
     a SavedModel, TensorFlow itself wants the dtype that was stored.
     """
-    for layer in [] if os.path.isdir(path) else model.layers:
-        dtypes = [
-            np.dtype(each.dtype.as_numpy_dtype) for each in layer.weights
-        ]
-        widths = [d.itemsize for d in dtypes if _is_float(d)]
-        whole = [d for d in dtypes if d.kind in "iub"]
-        for name, (_, dtype) in stored.items():
-            if name.partition("/")[0] != layer.name:
-                continue
-            found = np.dtype(dtype)
-            if _is_float(found):
-                fits = found.itemsize <= max(widths, default=0)
-            else:
-                fits = found in whole
-            if not fits:
-                made = ", ".join(sorted({d.name for d in dtypes})) or "none"
-                raise UserError(
-                    f"{config_safety.shown(name)} of {path} is {dtype}, and "
-                    f"the weights of {layer.name} are {made}; it would be "
-                    f"another number there; {_INSTEAD}"
-                )
+    if os.path.isdir(path):
+        return
+    layers = {layer.name: layer for layer in model.layers}
+    for name, (_, dtype) in stored.items():
+        of = [each for each in layers if name.startswith(f"{each}/")]
+        if not of:
+            raise UserError(
+                f"{config_safety.shown(name)} of {path} is of no layer that "
+                f"it says it has, it is damaged; {_INSTEAD}"
+            )
+        weights = layers[max(of, key=len)].weights
+        made = {np.dtype(each.dtype.as_numpy_dtype) for each in weights}
+        if not _fits(np.dtype(dtype), made):
+            names = ", ".join(sorted(each.name for each in made))
+            raise UserError(
+                f"{config_safety.shown(name)} of {path} is {dtype}, and the "
+                f"weights of its layer are {names or 'none'}: it would be "
+                f"another number there; {_INSTEAD}"
+            )
+
+
+def _fits(dtype, made):
+    """Whether an array is what it was as a weight of one of these dtypes."""
+    if not _is_float(dtype):
+        return dtype in made
+    return any(
+        dtype.itemsize <= each.itemsize for each in made if _is_float(each)
+    )
 
 
 def _is_float(dtype):
