@@ -18,8 +18,8 @@ import h5py
 import hypothesis
 import numpy as np
 import pytest
-from hypothesis import strategies as st
 from conftest import run_python
+from hypothesis import strategies as st
 from test_checkpoint_commands import one_line
 
 import recorded
@@ -510,7 +510,7 @@ def test_a_keras_file_brings_no_code_in(
     converted, tmp_path, monkeypatch, call_cli
 ):
     monkeypatch.chdir(tmp_path)
-    for name, vehicle in VEHICLES.items():
+    for vehicle in VEHICLES.values():
         config = copy.deepcopy(converted[1])
         config["config"]["layers"].insert(1, vehicle)
         path = with_config(converted, tmp_path, json.dumps(config))
@@ -710,10 +710,49 @@ def test_more_layers_than_can_be_are_refused():
     assert "lies within more than" in refused(deep)
 
 
-def test_an_unrolled_loop_of_many_steps_is_refused():
+@pytest.mark.parametrize("way", ["inputs", "size", "padding"])
+def test_an_unrolled_loop_of_many_steps_is_refused(way):
     config = config_of(MODELS / "cells.h5")
-    first("Masking", config)["config"]["batch_input_shape"][1] = 10**6
+    if way == "inputs":
+        first("Masking", config)["config"]["batch_input_shape"][1] = 10**6
+    else:
+        kind = {"size": "UpSampling1D", "padding": "ZeroPadding1D"}[way]
+        options = {"name": "longer", way: 5000}
+        layer = {"class_name": kind, "config": options}
+        config["config"]["layers"].insert(1, layer)
     assert "is unrolled" in refused(config)
+
+
+@pytest.mark.parametrize(
+    ("at", "kind", "options"),
+    [
+        (6, "RepeatVector", {"n": 10**8}),
+        (2, "UpSampling1D", {"size": 10**8}),
+    ],
+)
+def test_more_than_a_machine_holds_is_not_tried(at, kind, options, tmp_path):
+    config = config_of(MODELS / "stack.h5")
+    layers = config["config"]["layers"]
+    layer = {"class_name": kind, "config": {"name": "longer"} | options}
+    layers.insert(at - 1, layer)
+    path = tmp_path / "model.h5"
+    shutil.copyfile(MODELS / "stack.h5", path)
+    with h5py.File(path, "a") as file:
+        file.attrs["model_config"] = json.dumps(config)
+    with pytest.raises(UserError, match=r"longer of .* (gives|has size=)"):
+        rnn_parity.convert_model(path)
+
+
+def test_more_than_a_keras_file_stores_is_not_made(
+    converted, tmp_path, call_cli
+):
+    config = copy.deepcopy(converted[1])
+    loop = first("RNN", config)
+    loop["config"]["cell"]["config"]["units"] = 10**6
+    path = with_config(converted, tmp_path, json.dumps(config))
+    done = call_cli("export", path, "--out", tmp_path / "m.ckpt")
+    nothing_came_of_it(done, tmp_path, ["planted.keras"])
+    assert "is damaged (its layers hold" in done.stderr
 
 
 # --- Damage ---

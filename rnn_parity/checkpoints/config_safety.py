@@ -19,7 +19,8 @@ from rnn_parity.errors import UserError
 LONGEST_TEXT = 64_000_000  # bytes
 DEEPEST, MOST_LAYERS = 32, 10_000
 LARGEST_ARRAY = 2**28  # numbers
-_LARGEST_BATCH, _LONGEST_UNROLLED = 2**16, 2**12
+_LARGEST_BATCH = 2**16
+_LONGEST_UNROLLED, _LONGEST_REPEATED = 2**12, 2**16
 _LARGEST_SIZE, _LONGEST_NAME = 2**31 - 1, 1000
 _DEEPEST_JSON, _DEEPEST_LIST = 200, 8
 _LONGEST_SHOWN = 60
@@ -334,13 +335,50 @@ def _is_tuple(value):
     return isinstance(value, dict) and value.get("class_name") in _TUPLES
 
 
+def least_weights(config):
+    """How many numbers the layers of a `.keras` file hold, at the least.
+
+    Args:
+        config: what `must_be_known` let pass.
+    """
+    total, level = 0, [config]
+    while level:
+        dicts = [each for each in level if isinstance(each, dict)]
+        total += sum(map(_least_of_one, dicts))
+        level = [v for each in dicts for v in each.values()] + [
+            v for each in level if isinstance(each, list) for v in each
+        ]
+    return total
+
+
+_GATES = {"LSTM": 4, "GRU": 3, "SimpleRNN": 1}
+
+
+def _least_of_one(layer):
+    kind, config = layer.get("class_name"), layer.get("config")
+    if not isinstance(kind, str) or not isinstance(config, dict):
+        return 0
+    if kind == "Embedding":
+        return _product(
+            _numbers_in([config.get("input_dim"), config.get("output_dim")])
+        )
+    units = next(_numbers_in(config.get("units")), 0)
+    gates = _GATES.get(kind.removesuffix("Cell"), 0)
+    built = layer.get("build_config")
+    shape = built.get("input_shape") if isinstance(built, dict) else None
+    *_, inputs = 0, *_numbers_in(shape)
+    if gates:
+        return gates * units * (units + inputs)
+    return units * max(inputs, 1)
+
+
 class _Boundary(_Values):
     """Makes a configuration anew; its methods mirror its structure."""
 
     def __init__(self, path, instead):
         self.path, self.instead = path, instead
         self.within = []  # (class, name) of the layers that lead here
-        self.count, self.longest, self.unrolled = 0, 0, False
+        self.count, self.longest, self.unrolled = 0, 1, False
 
     def refuse(self, why):
         """Raises a UserError that names the layer, if there is one."""
@@ -384,7 +422,7 @@ class _Boundary(_Values):
         else:
             made["config"] = self.options(config, known)
             self.must_say(tables.REQUIRED.get(kind, ()), made["config"])
-            self.must_fit(kind, made["config"])
+            self.must_fit(made["config"])
         if kind in _CONNECTED:
             self.connected(made["config"])
         self.within.pop()
@@ -449,26 +487,28 @@ class _Boundary(_Values):
             if name not in config:
                 self.refuse(f"is damaged: it does not say its {name}")
 
-    def must_fit(self, kind, config):
-        """Refuses sizes that no array in a file could be held against."""
+    def must_fit(self, config):
+        """Refuses arrays between layers that no machine would hold."""
         for name in _SHAPES & config.keys():
-            sizes = [each for each in _numbers_in(config[name]) if each > 0]
+            sizes = list(_numbers_in(config[name]))
+            batch = _first(config[name]) if name.startswith("batch") else 0
             self.longest = max([self.longest, *sizes])
-            batch = name.startswith("batch") and isinstance(
-                (config[name] or [None])[0], (int, float)
-            )
-            if math.prod(sizes) > LARGEST_ARRAY or (
-                batch and config[name][0] > _LARGEST_BATCH
-            ):
+            if _product(sizes) > LARGEST_ARRAY or batch > _LARGEST_BATCH:
                 self.refuse(
                     f"has {name}={shown(config[name])}, more than is tried "
                     "here"
                 )
+        # tf-keras repeats step by step, in Python.
+        grown = max([1, *_numbers_in(config.get("size"))])
+        self.longest *= grown
+        if grown > 1 and self.longest > _LONGEST_REPEATED:
+            self.refuse(f"has size={grown}, more than is tried here")
+        self.longest += _product(_numbers_in(config.get("padding"))) - 1
         self.unrolled = self.unrolled or bool(config.get("unroll"))
         if self.unrolled and self.longest > _LONGEST_UNROLLED:
             self.refuse(
-                f"is unrolled, over {self.longest} steps; that takes more "
-                "than is tried here"
+                f"is unrolled, over up to {self.longest} steps, more than is "
+                "tried here"
             )
 
     def options(self, config, known):
@@ -616,8 +656,16 @@ def _numbers_in(value):
     if isinstance(value, list):
         for each in value:
             yield from _numbers_in(each)
-    elif value is not None:
+    elif isinstance(value, (int, float)):
         yield value
+
+
+def _product(sizes):
+    return math.prod(size for size in sizes if size > 0)
+
+
+def _first(shape):
+    return shape[0] or 0 if isinstance(shape, list) and shape else 0
 
 
 def _a_list(value):

@@ -164,10 +164,21 @@ def _must_be_known(path):
             size = archive.getinfo("config.json").file_size
             if size > config_safety.LONGEST_TEXT:
                 raise ValueError(f"config.json has {size} bytes")
+            stored = sum(
+                info.file_size
+                for info in archive.infolist()
+                if info.filename.startswith("model.weights")
+            )
             config = config_safety.loads(archive.read("config.json"))
     except (ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(f"{path} is damaged ({error})") from None
     config_safety.must_be_known(config, path, _OF_ONES_OWN)
+    least = config_safety.least_weights(config)
+    if 2 * least > stored:  # float16 takes the least, 2 bytes
+        raise UserError(
+            f"{path} is damaged (its layers hold {least} numbers, and "
+            f"{stored} bytes are there)"
+        )
 
 
 # --- Arrays ---
