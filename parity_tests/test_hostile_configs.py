@@ -698,6 +698,15 @@ def test_values_that_no_layer_takes_are_refused(option, value, tmp_path):
     assert str(no.value).isprintable()
 
 
+@pytest.mark.parametrize("name", ["io.write_file", "get", "deserialize"])
+@pytest.mark.parametrize("module", [None, "builtins", "keras.activations"])
+def test_a_function_that_is_not_known_is_named(name, module):
+    config = config_of(MODELS / "cells.h5")
+    value = {"module": module, "class_name": "function", "config": name}
+    first("LSTM", config)["config"]["activation"] = value if module else name
+    assert f"has the function '{name}'" in refused(config)
+
+
 def test_more_layers_than_can_be_are_refused():
     config = config_of(MODELS / "cells.h5")
     layers = config["config"]["layers"]
@@ -788,6 +797,18 @@ def test_what_is_said_twice_must_be_the_same(beside, tmp_path):
         rnn_parity.convert_model(path)
     with pytest.raises(UserError, match=r"is damaged .*two things"):
         rnn_parity.checkpoints.reader.open_checkpoint(path)
+
+
+def test_a_model_is_the_same_both_times_it_is_said(tmp_path):
+    """Also in what no other test of agreement looks at."""
+    path = shutil.copytree(MODELS / "sentiment_saved", tmp_path / "model")
+    file = path / "saved_model.pb"
+    content = file.read_bytes()
+    old, new = b'"recurrent_dropout": 0.0', b'"recurrent_dropout": 0.5'
+    assert content.count(old) > 1
+    file.write_bytes(content.replace(old, new, 1))
+    with pytest.raises(UserError, match=r"is damaged .*two things"):
+        rnn_parity.convert_model(path)
 
 
 def test_a_saved_model_of_damaged_bytes_is_the_same_or_refused(tmp_path):
