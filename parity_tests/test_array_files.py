@@ -891,10 +891,10 @@ WRONG_KERAS = {
     "no JSON": ({archive.CONFIG: b"{"}, "config.json, cannot be read"),
     "a list": ({archive.CONFIG: b"[]"}, "no JSON object"),
     "deep": (
-        {archive.CONFIG: b'{"a":' * 150 + b"1" + b"}" * 150},
-        "levels deep",
+        {archive.CONFIG: b'{"a":' * 250 + b"1" + b"}" * 250},
+        "nested too deeply",
     ),
-    "very deep": ({archive.CONFIG: b"[" * 100_000}, "cannot be read"),
+    "very deep": ({archive.CONFIG: b"[" * 100_000}, "nested too deeply"),
     "no UTF-8": ({archive.CONFIG: b'{"a": "\xff"}'}, "cannot be read"),
     "no HDF5": ({archive.WEIGHTS: b"x" * 900}, "weights.h5, cannot be read"),
     "external link": (

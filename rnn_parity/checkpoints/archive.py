@@ -6,7 +6,6 @@ It is a zip archive of a configuration, of weights as HDF5, and of what
 
 import contextlib
 import io
-import json
 import math
 import os
 import re
@@ -16,7 +15,7 @@ import tempfile
 import zipfile
 
 from rnn_parity import arrays, files, zips
-from rnn_parity.checkpoints import kinds
+from rnn_parity.checkpoints import config_safety, kinds
 from rnn_parity.checkpoints.hdf5_checks import must_be_self_contained
 from rnn_parity.errors import UserError, damaged
 
@@ -26,8 +25,6 @@ FOLDER = "rnn_parity"
 ORIGIN = f"{FOLDER}/origin.json"
 STRINGS = ".tensor"  # as tf.io serialises them
 _KEPT = re.compile(rf"{FOLDER}/kept/\d+(\.npy|{re.escape(STRINGS)})")
-_LARGEST = 1 << 26  # bytes of JSON
-_DEEPEST = 100  # lists and objects within one another
 
 # JSON as `fits` takes it: of the origin, and of parts of it.
 _NAMES = {str: str}
@@ -116,29 +113,9 @@ def read_json(path, archive, name):
     """
     size = archive.getinfo(name).file_size
     what = f"{path}, {name},"
-    if size > _LARGEST:
+    if size > config_safety.LONGEST_TEXT:
         raise UserError(f"{what} is {size / 1e6:.4g} MB of JSON; too much")
-    try:
-        found = json.loads(archive.read(name))
-    except (ValueError, RecursionError) as error:
-        raise damaged(what, error) from None
-    if not isinstance(found, dict) or _is_deep(found):
-        raise UserError(
-            f"{what} is no JSON object, or more than {_DEEPEST} levels deep"
-        )
-    return found
-
-
-def _is_deep(value):
-    level = [value]
-    for _ in range(_DEEPEST):
-        level = [
-            inner
-            for each in level
-            if isinstance(each, (dict, list))
-            for inner in (each.values() if isinstance(each, dict) else each)
-        ]
-    return any(isinstance(each, (dict, list)) for each in level)
+    return config_safety.object_of(archive.read(name), what)
 
 
 @contextlib.contextmanager

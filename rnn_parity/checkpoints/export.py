@@ -7,12 +7,14 @@ the last place of the folded bias (of the forget bias, where that is larger).
 
 import os
 import pathlib
+import zipfile
 
 import numpy as np
 
 from rnn_parity import files
 from rnn_parity.checkpoints import (
     archive,
+    config_safety,
     forms,
     optimizers,
     replacing,
@@ -129,19 +131,50 @@ def _origin(model, like, options):
 
 
 def _load(path):
+    _must_be_known(path)
     import importlib
 
     importlib.import_module("rnn_parity.quiet")
     importlib.import_module("tf2.tf1_cells")
-    undrawn = importlib.import_module("rnn_parity.checkpoints.undrawn")
     try:
-        return undrawn.load(path)
-    except (ValueError, TypeError, OSError, KeyError) as error:
+        return _safely_loaded(path)
+    except Exception as error:  # damage has no end
         reason = str(error).split("\n", maxsplit=1)[0][:120]
         raise UserError(
-            f"Keras cannot load {path} ({reason}); is it whole, and are "
-            "layers of your own imported?"
+            f"Keras cannot load {path} ({reason}); is it whole?"
         ) from None
+
+
+def _safely_loaded(path):
+    from keras.src.saving import serialization_lib
+
+    from rnn_parity.checkpoints import undrawn
+
+    # An argument yields to what `enable_unsafe_deserialization` has set.
+    with serialization_lib.SafeModeScope(True):
+        return undrawn.load(path)
+
+
+_OF_ONES_OWN = (
+    "export reads models of Keras' own layers alone: leave layers and losses "
+    "of your own out, as in keras.Model(model.inputs, model.get_layer(name)."
+    "output) and model.compile(model.optimizer, 'mse'), save that, and "
+    "export it with --like"
+)
+
+
+def _must_be_known(path):
+    """Refuses a `.keras` file with anything but known layers in it."""
+    with zipfile.ZipFile(path) as file:
+        config = archive.read_json(path, file, archive.CONFIG)
+        stored = file.getinfo(archive.WEIGHTS).file_size
+    config_safety.must_be_known(config, path, _OF_ONES_OWN)
+    least = config_safety.least_weights(config)
+    if 2 * least > stored:  # float16 takes the least, 2 bytes
+        raise UserError(
+            f"{path} is damaged (its layers hold {least} numbers, and "
+            f"{stored} bytes are there)"
+        )
 
 
 # --- Arrays ---

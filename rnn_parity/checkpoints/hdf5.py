@@ -7,19 +7,17 @@ of TensorFlow 1.15.
 """
 
 import collections
-import json
 import re
 
 import numpy as np
 
-from rnn_parity.checkpoints import keras_config
+from rnn_parity.checkpoints import config_safety, keras_config
 from rnn_parity.checkpoints.hdf5_checks import must_be_self_contained
 from rnn_parity.errors import UserError, damaged
 
 NO_CHECKSUM = (
     "HDF5 has no checksum: sizes and counts were checked, not the values"
 )
-_LONGEST = 1 << 26  # bytes of JSON
 
 
 def open_file(path):
@@ -47,7 +45,7 @@ def open_file(path):
     found, notes = _arrays(file, weights, of_layers, path)
     layers = []
     if "model_config" in file.attrs:
-        model = _json(file, "model_config", path)
+        model = config_safety.described(_json(file, "model_config", path))
         notes.append(keras_config.WHOLE)
         notes += dict.fromkeys(keras_config.notes_on(model))
         layers = _with_weights(model["config"], of_layers)
@@ -244,16 +242,9 @@ def _must_be_numbers(node, name, path):
 
 def _json(file, attribute, path):
     """A dict, of an attribute's text."""
-    text = file.attrs[attribute]
-    if not isinstance(text, (str, bytes)) or len(text) > _LONGEST:
-        raise UserError(f"{attribute} of {path} is no text; it is damaged")
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise damaged(f"{path}, {attribute},", error) from None
-    if not isinstance(found, dict):
-        raise UserError(f"{attribute} of {path} is no JSON object")
-    return found
+    return config_safety.object_of(
+        file.attrs[attribute], f"{attribute} of {path}"
+    )
 
 
 def _with_weights(config, of_layers):

@@ -9,10 +9,10 @@ A *layer* here is {"class_name", "config"}, a cell of an `RNN` one as well.
 Source: `tensorflow/python/keras/saving` of TensorFlow 1.15.
 """
 
-import json
 import re
 
-from rnn_parity.checkpoints import objects
+from rnn_parity.checkpoints import config_safety, objects, saved_model
+from rnn_parity.errors import UserError
 
 # What only layers of a role have in their configuration, and among their
 # weights.
@@ -21,6 +21,15 @@ _ROLES = {
     "embedding": ("embeddings_initializer", "embeddings"),
 }
 WHOLE = "it holds a whole model: convert --whole takes all of it"
+# What a layer and its cell, or the layer round it, say alike.
+_COMPUTING = {
+    "activation",
+    "recurrent_activation",
+    "reset_after",
+    "mask_zero",
+    "mask_value",
+    "merge_mode",
+}
 _OPTIONS = {
     "cell": ("activation", "recurrent_activation", "reset_after"),
     "embedding": ("mask_zero",),
@@ -134,10 +143,23 @@ def whole_model(folder):
     """The configuration of the model that a SavedModel is of, or None."""
     whole = folder / "assets" / "saved_model.json"
     if whole.is_file():
-        return json.loads(whole.read_text("utf-8"))
+        return config_safety.loads(_text(whole))
     if not (folder / "saved_model.pb").is_file():
         return None
-    return _root(_by_object(folder)[1])
+    layers = _by_object(folder)[1]
+    root = _root(layers)
+    if root is not None:
+        for layer in layers.values():
+            config_safety.must_be_metadata(layer, folder)
+    return root and {name: root[name] for name in ("class_name", "config")}
+
+
+def _text(path):
+    """The text of a file that is not too long to be one of layers."""
+    size = path.stat().st_size
+    if size > config_safety.LONGEST_TEXT:
+        raise ValueError(f"it has {size} bytes")
+    return path.read_bytes()
 
 
 def _root(layers):
@@ -154,12 +176,12 @@ def in_saved_model(folder, checkpoint):
     """
     whole = folder / "assets" / "saved_model.json"
     if whole.is_file() and objects.GRAPH in checkpoint.shapes:
-        model = json.loads(whole.read_text("utf-8"))
+        model = config_safety.described(config_safety.loads(_text(whole)))
         nodes = objects.nodes_of(checkpoint.read(objects.GRAPH).item())
         layers = dict(_by_structure(nodes, 0, model))
         notes = [WHOLE, *notes_on(model)]
     elif (folder / "saved_model.pb").is_file():
-        nodes, layers = _by_object(folder)
+        nodes, _, layers = _by_object(folder)
         outer = layers.keys() - _said_already(nodes, layers)
         notes = [WHOLE] if _root(layers) else []
         notes += [
@@ -179,33 +201,53 @@ def in_saved_model(folder, checkpoint):
 
 
 def _by_object(folder):
-    """(objects, {number of one: layer})."""
-    from tensorflow.core.protobuf import saved_model_pb2 as proto
+    """(objects, {number of one: what Keras says of it}, the same described).
 
-    model = proto.SavedModel.FromString(
-        (folder / "saved_model.pb").read_bytes()
-    )
-    graphs = [graph.object_graph_def.nodes for graph in model.meta_graphs]
-    nodes = next(filter(None, graphs), [])  # none where no objects were
-    texts = {
-        at: node.user_object.metadata
-        for at, node in enumerate(nodes)
-        if node.user_object.identifier.startswith("_tf_keras")
-    }
-    beside = folder / "keras_metadata.pb"
-    if beside.is_file():
-        from tf_keras.protobuf import saved_metadata_pb2
+    Raises:
+        UserError: it is damaged.
+    """
+    nodes, texts = saved_model.metadata(folder)
+    try:
+        told = {at: config_safety.loads(text) for at, text in texts.items()}
+        layers = {
+            at: layer
+            for at, layer in told.items()
+            if isinstance(layer, dict)
+            and isinstance(layer.get("config"), dict)
+            and "class_name" in layer
+        }
+        described = {
+            at: config_safety.described(layer) for at, layer in layers.items()
+        }
+        _must_agree(folder, nodes, layers, described)
+    except UserError:
+        raise
+    except ValueError as error:
+        raise saved_model.damaged(folder, str(error)) from None
+    return nodes, layers, described
 
-        metadata = saved_metadata_pb2.SavedMetadata.FromString(
-            beside.read_bytes()
+
+def _must_agree(folder, nodes, layers, described):
+    """Refuses a layer of which the model around it says something else."""
+    root = _root(layers)
+    if root is None:
+        return
+    if isinstance(root.get("model_config"), dict):
+        once, again = (
+            {name: each.get(name) for name in ("class_name", "config")}
+            for each in (root, root["model_config"])
         )
-        texts |= {node.node_id: node.metadata for node in metadata.nodes}
-    told = {at: json.loads(text) for at, text in texts.items() if text}
-    return nodes, {
-        at: layer
-        for at, layer in told.items()
-        if isinstance(layer.get("config"), dict) and "class_name" in layer
-    }
+        saved_model.must_agree(folder, once, again)
+    parts = dict(_by_structure(nodes, 0, described[0]))
+    for at, layer in list(parts.items()):
+        for child in nodes[at].children if _role(layer) == "cell" else ():
+            if child.local_name == "cell" and layer["class_name"] != "RNN":
+                parts[child.node_id] = layer
+    for at in parts.keys() & described.keys():
+        once, again = parts[at], described[at]
+        names = once["config"].keys() & again["config"].keys() & _COMPUTING
+        if any(once["config"][n] != again["config"][n] for n in names):
+            raise saved_model.damaged(folder, "it says two things of a layer")
 
 
 def _said_already(nodes, layers):

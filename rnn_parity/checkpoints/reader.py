@@ -197,6 +197,8 @@ def _open_saved_model(folder):
     try:
         layers, notes = keras_config.in_saved_model(folder, opened)
         opened.told = keras_config.options_of(layers)
+    except UserError:
+        raise
     except Exception as error:  # the variables do without
         reason = str(error).split("\n", maxsplit=1)[0][:120]
         notes = [f"what {folder} says of its layers is damaged ({reason})"]

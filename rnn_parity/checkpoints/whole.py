@@ -9,9 +9,10 @@ weights alone it computes something else. So tf-keras says what the model is,
 and Keras 3 is held against what that computes.
 """
 
+import contextlib
 import dataclasses
 import inspect
-import json
+import math
 import os
 import pathlib
 import threading
@@ -19,7 +20,7 @@ import threading
 import numpy as np
 
 from rnn_parity import ladder
-from rnn_parity.checkpoints import hdf5, keras_config
+from rnn_parity.checkpoints import config_safety, hdf5, keras_config
 from rnn_parity.errors import UserError
 
 _BATCH, _STEPS, _SEED = 3, 5, 20161123
@@ -27,9 +28,12 @@ _BATCH, _STEPS, _SEED = 3, 5, 20161123
 # back would leave them changed.
 _ALONE = threading.Lock()
 _INSTEAD = "without --whole its recurrent layers are converted"
-_CODE = "is Python code in the file, which is not run here"
 # What runs on a GPU alone; tf-keras turns the weights round as it loads them.
 _WITHOUT_GPU = {"CuDNNLSTM": "LSTM", "CuDNNGRU": "GRU"}
+_NO_CHECKSUM = (
+    "saved_model.json has no checksum: its names, options and sizes were "
+    "checked, and a number that is damaged cannot be seen"
+)
 _ABOUT_SLOTS = (
     "the optimizer's slots are left out; without --whole those of Adam go "
     "along"
@@ -101,10 +105,9 @@ def convert_model(path, *, progress=None):
     show("loading", 0.0)
     of_folder = os.path.isdir(path)
     config, has_slots = (_in_folder if of_folder else hdf5.model_of)(path)
+    config = config_safety.rebuilt(config, path, _INSTEAD)
     for layer in keras_config.every_layer(config):
         kind = layer["class_name"]
-        if kind == "Lambda":
-            raise _cannot(path, layer, _CODE)
         if of_folder and kind in _WITHOUT_GPU:
             raise _cannot(path, layer, "is taken from HDF5 alone")
         layer["class_name"] = _WITHOUT_GPU.get(kind, kind)
@@ -112,7 +115,8 @@ def convert_model(path, *, progress=None):
     old = _loaded(path, config)
     show("making it anew", 0.3)
     renewal = _Renewal(path)
-    model = renewal.model_of(old)
+    with _safely():
+        model = renewal.model_of(old)
     for old_layer, layer in _pairs(old, model):
         if not old_layer.trainable:
             # And all within, as in Keras 2; Keras 3 does that on a change.
@@ -124,7 +128,10 @@ def convert_model(path, *, progress=None):
     error, allowed = _compared(old, model, path)
     show("", 1.0)
     notes = [_ABOUT_SLOTS] if has_slots else []
-    notes += [] if of_folder else [hdf5.NO_CHECKSUM]
+    if not of_folder:
+        notes.append(hdf5.NO_CHECKSUM)
+    elif os.path.exists(_said_once(path)):
+        notes.append(_NO_CHECKSUM)
     return ConvertedModel(
         model, str(path), error, allowed, renewal.own, notes
     )
@@ -161,6 +168,8 @@ def _in_folder(path):
     try:
         config = keras_config.whole_model(pathlib.Path(path))
         stored = [name for name, _ in tf.train.list_variables(str(prefix))]
+    except UserError:
+        raise
     except Exception as error:  # damage has no end
         reason = str(error).split("\n", maxsplit=1)[0][:120]
         raise UserError(
@@ -171,6 +180,11 @@ def _in_folder(path):
             f"{path} does not say which layer reads which; {_INSTEAD}"
         )
     return config, any("/.OPTIMIZER_SLOT/" in name for name in stored)
+
+
+def _said_once(folder):
+    """Where a SavedModel says once how its layers were made."""
+    return pathlib.Path(folder, "assets", "saved_model.json")
 
 
 def _variables(folder):
@@ -184,20 +198,194 @@ def _loaded(path, config):
     # isort: split
     import tf_keras
 
+    room = None
     try:
-        model = tf_keras.models.model_from_json(json.dumps(config))
+        stored = _stored(path)
+        room = _Room(sum(math.prod(shape) for shape, _ in stored.values()))
+        _must_have_arrays(config, stored, path)
+        with _safely(), room.kept():
+            model = tf_keras.layers.deserialize(config)
+        _must_be_small(model, path)
         if os.path.isdir(path):
             status = model.load_weights(str(_variables(path)))
             status.expect_partial()  # the optimizer stays behind
             status.assert_existing_objects_matched()
         else:
             model.load_weights(path)
-        return model
+    except UserError:
+        raise
     except Exception as error:  # there is no end to what may be in a file
         reason = str(error).split(". ", maxsplit=1)[0].split("\n")[0]
+        if room and room.exceeded:
+            reason = (
+                f"its layers hold more than the {room.size} numbers in it"
+            )
         raise UserError(
             f"tf-keras cannot load {path} ({reason[:120]}); {_INSTEAD}"
         ) from None
+    _must_hold_floats(model, path, stored)
+    return model
+
+
+@contextlib.contextmanager
+def _safely():
+    """Neither Keras runs code in a configuration, whatever is set."""
+    from keras.src.saving import serialization_lib
+    from tf_keras.src.saving import serialization_lib as of_tf_keras
+
+    with (
+        serialization_lib.SafeModeScope(True),
+        of_tf_keras.SafeModeScope(True),
+    ):
+        yield
+
+
+def _stored(path):
+    """{name: (shape, dtype's name)} of all weights, none of them read."""
+    from rnn_parity.quiet import tf
+
+    if os.path.isdir(path):
+        reader = tf.train.load_checkpoint(str(_variables(path)))
+        dtypes = reader.get_variable_to_dtype_map()
+        shapes = reader.get_variable_to_shape_map()
+        return {name: (shapes[name], dtypes[name].name) for name in shapes}
+    import h5py
+
+    found = {}
+
+    def visit(name, node):
+        if isinstance(node, h5py.Dataset):
+            found[name] = (node.shape or (), node.dtype.name)
+
+    with h5py.File(path) as file:
+        file["model_weights"].visititems(visit)
+    size, there = _bytes_of(found), os.path.getsize(path)
+    if size > there:
+        raise UserError(
+            f"{path} is damaged: it has {there} bytes, and arrays of {size}; "
+            "copy it again"
+        )
+    return found
+
+
+def _bytes_of(arrays):
+    return sum(
+        math.prod(shape) * np.dtype(dtype).itemsize
+        for shape, dtype in arrays.values()
+    )
+
+
+def _must_have_arrays(config, stored, path):
+    """Refuses more layers with weights than there are arrays."""
+    counted = sum(
+        any(name.endswith("_initializer") for name in layer["config"])
+        and layer["config"].get("center", True) is not False
+        for layer in keras_config.every_layer(config)
+        if isinstance(layer["config"], dict)
+    )
+    if counted > len(stored):
+        raise UserError(
+            f"{path} has {counted} layers with weights, and {len(stored)} "
+            f"arrays for them; {_INSTEAD}"
+        )
+
+
+class _Room:
+    """How many numbers tf-keras may still make variables of.
+
+    Those of a layer begin as zeros: their values are about to be loaded, and
+    `Orthogonal` takes minutes at H=4096.
+    """
+
+    def __init__(self, size):
+        self.size, self.left, self.exceeded = size, size, False
+
+    def kept(self):
+        """Variables made within count."""
+        from rnn_parity.quiet import tf
+
+        return tf.variable_creator_scope(self._make)
+
+    def _make(self, make, **given):
+        from rnn_parity.quiet import tf
+
+        shape, dtype = given.get("shape"), given.get("dtype")
+        if shape is None or not callable(given.get("initial_value")):
+            return make(**given)
+        self.left -= math.prod(shape)
+        if self.left < 0:
+            self.exceeded = True
+            raise MemoryError
+        given["initial_value"] = lambda: tf.zeros(shape, dtype)
+        return make(**given)
+
+
+def _must_be_small(model, path):
+    """Refuses a model whose layers give more than a machine can hold."""
+    for layer in model.layers:
+        for node in layer.inbound_nodes:
+            for shape in _shapes(node.output_shapes):
+                sizes = [size or max(_BATCH, _STEPS) for size in shape]
+                if type(layer).__name__.endswith("Attention"):
+                    sizes += sizes[1:-1]  # every step looks at every other
+                if math.prod(sizes) > config_safety.LARGEST_ARRAY:
+                    raise UserError(
+                        f"{layer.name} of {path} gives {list(shape)} numbers "
+                        f"at once, more than is tried here; {_INSTEAD}"
+                    )
+
+
+def _shapes(nested):
+    """Yields every shape of nested ones."""
+    if isinstance(nested, dict):
+        nested = list(nested.values())
+    if isinstance(nested, list):
+        for each in nested:
+            yield from _shapes(each)
+    elif nested is not None:
+        yield tuple(nested)
+
+
+def _must_hold_floats(model, path, stored):
+    """Refuses weights in HDF5 that tf-keras loads as other numbers.
+
+    It turns complex ones into their real parts, and doubles into floats. Of
+    a SavedModel, TensorFlow itself wants the dtype that was stored.
+    """
+    if os.path.isdir(path):
+        return
+    layers = {layer.name: layer for layer in model.layers}
+    for name, (_, dtype) in stored.items():
+        if name.startswith("top_level_model_weights/"):
+            continue
+        of = [each for each in layers if name.startswith(f"{each}/")]
+        if not of:
+            raise UserError(
+                f"{config_safety.shown(name)} of {path} is of no layer that "
+                f"it says it has, it is damaged; {_INSTEAD}"
+            )
+        weights = layers[max(of, key=len)].weights
+        made = {np.dtype(each.dtype.as_numpy_dtype) for each in weights}
+        if not _fits(np.dtype(dtype), made):
+            names = ", ".join(sorted(each.name for each in made))
+            raise UserError(
+                f"{config_safety.shown(name)} of {path} is {dtype}, and the "
+                f"weights of its layer are {names or 'none'}: it would be "
+                f"another number there; {_INSTEAD}"
+            )
+
+
+def _fits(dtype, made):
+    """Whether an array is what it was as a weight of one of these dtypes."""
+    if not _is_float(dtype):
+        return dtype in made
+    return any(
+        dtype.itemsize <= each.itemsize for each in made if _is_float(each)
+    )
+
+
+def _is_float(dtype):
+    return dtype.kind == "f" or dtype.name == "bfloat16"
 
 
 # --- Its configuration, as Keras 3 has it ---
