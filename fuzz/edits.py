@@ -1,8 +1,10 @@
 """Ways to change bytes and numbers."""
 
+import io
 import pathlib
 import struct
 import sys
+import zipfile
 
 from hypothesis import strategies as st
 
@@ -50,3 +52,77 @@ def edited(draw, content, most=3):
     if draw(st.integers(0, 9)) == 0:
         content = content[: draw(st.integers(0, len(content)))]
     return content
+
+
+@st.composite
+def edited_archive(draw, whole):
+    """A zip archive, edited as it is or in its members, checksums right."""
+    if draw(st.booleans()):
+        return draw(edited(whole))
+    changed = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(whole)) as old,
+        zipfile.ZipFile(changed, "w", zipfile.ZIP_DEFLATED) as new,
+    ):
+        for name in old.namelist():
+            content = old.read(name)
+            if draw(st.booleans()):
+                content = draw(edited(content))
+            new.writestr(name, content)
+    return changed.getvalue()
+
+
+def _places(value):
+    """Yields (container, key) of every value within JSON."""
+    pairs = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, inner in list(pairs):
+        yield value, key
+        if isinstance(inner, (dict, list)):
+            yield from _places(inner)
+
+
+_PLANTED = [
+    None,
+    True,
+    -1,
+    2**40,
+    1e300,
+    "",
+    "os.system",
+    "x" * 300,
+    [],
+    {},
+    [[1]],
+    {"class_name": "__lambda__", "config": {"value": "4wAAAA"}},
+    {"class_name": "Lambda", "config": {"function": ["4wAAAA", None, None]}},
+    {"module": "os", "class_name": "system", "config": {}},
+    {"__passive_serialization__": True, "class_name": "x", "config": {}},
+    {"_CONSTANT_VALUE": 3},
+]
+_KEYS = ["module", "registered_name", "layer", "layers", "cell", "custom"]
+
+
+@st.composite
+def planted(draw, make):
+    """JSON with other values, or more, in a few places.
+
+    Args:
+        make: gives the value, anew for each input.
+    """
+    value = make()
+    for _ in range(draw(st.integers(1, 3))):
+        places = list(_places(value))
+        container, key = places[draw(st.integers(0, len(places) - 1))]
+        new = draw(st.sampled_from(_PLANTED))
+        what = draw(st.sampled_from(["put", "add", "drop"]))
+        if what == "put":
+            container[key] = new
+        elif what == "drop":
+            del container[key]
+        elif isinstance(container, dict):
+            container[draw(st.sampled_from(_KEYS))] = new
+        else:
+            container.insert(key, new)
+        if not value:
+            break
+    return value
