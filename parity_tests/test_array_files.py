@@ -20,7 +20,14 @@ import pytest
 
 import rnn_parity
 from rnn_parity import arrays, memory, zips
-from rnn_parity.checkpoints import archive, diagnose, hdf5, reader, saving
+from rnn_parity.checkpoints import (
+    archive,
+    config_safety,
+    diagnose,
+    hdf5,
+    reader,
+    saving,
+)
 from rnn_parity.checkpoints.export import export_checkpoint
 from rnn_parity.errors import UserError
 from rnn_parity.training import checkpoint as training
@@ -927,7 +934,7 @@ def test_a_compressed_keras_file_is_read_or_is_a_bomb(
     path = zipped(tmp_path / "m.keras", kept, zipfile.ZIP_DEFLATED)
     monkeypatch.setattr(memory, "UNPACKED", 4_000_000)
     refused("more than 64 times its size", archive.check, path)
-    monkeypatch.setattr(archive, "_LARGEST", 7_000_000)
+    monkeypatch.setattr(config_safety, "LONGEST_TEXT", 7_000_000)
     monkeypatch.setattr(memory, "UNPACKED", 10_000_000)
     refused("MB of JSON", archive.check, path)
 
@@ -944,7 +951,7 @@ def test_the_weights_are_found_behind_any_local_header(tmp_path, converted):
 
 NOT_KERAS = {
     os.mkfifo: "is a pipe",
-    os.mkdir: "no .keras file",
+    os.mkdir: "is a folder, not a regular file",
     lambda path: path.write_bytes(b""): "no .keras file",
     lambda path: path.write_bytes(b"x" * 99): "no .keras file",
     lambda path: None: "there is no file",

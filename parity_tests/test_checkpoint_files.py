@@ -365,7 +365,6 @@ IN_INDEX = {
     "newer format": (newer_format, "of a newer format"),
     "not for this": (bad_consumer, "of a newer format"),
     "no UTF-8": (named(b"cell/\xff\xfe"), "is no name of a variable"),
-    "zero in a name": (named(b"cell/a\0b"), "is no name of a variable"),
     "a slice's name": (named(b"\0cell\0\1\1\1\x80\x7f"), "to no variable"),
 }
 

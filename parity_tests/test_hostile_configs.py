@@ -607,7 +607,7 @@ def test_a_second_config_json_is_refused(converted, tmp_path, call_cli):
         archive.writestr("config.json", json.dumps(converted[1]))
     done = call_cli("export", path, "--out", tmp_path / "m.ckpt")
     nothing_came_of_it(done, tmp_path, ["twice.keras"])
-    assert "has not one config.json" in done.stderr
+    assert "config.json' more than once" in done.stderr
 
 
 # --- JSON that is none, or too much ---
@@ -856,7 +856,7 @@ def test_complex_weights_are_no_weights(tmp_path):
             kernel = group["kernel:0"][()].astype(dtype)
             del group["kernel:0"]
             group["kernel:0"] = kernel + (1j if dtype == "complex64" else 0)
-        with pytest.raises(UserError, match=f"kernel:0 .* is {dtype}"):
+        with pytest.raises(UserError, match=f"kernel:0 .*(is|holds) {dtype}"):
             rnn_parity.convert_model(path)
 
 
@@ -872,7 +872,7 @@ def test_more_than_is_stored_is_not_made(tmp_path):
         rnn_parity.convert_model(path)
     with h5py.File(path, "a") as file:
         file["model_weights"].create_dataset("x", (10**6, 10**6), chunks=True)
-    with pytest.raises(UserError, match="and arrays of"):
+    with pytest.raises(UserError, match="0 of its 4182025 chunks"):
         rnn_parity.convert_model(path)
 
 

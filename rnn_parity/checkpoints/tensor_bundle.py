@@ -165,14 +165,11 @@ class _Index:
 
     def _name(self, key):
         try:
-            name = key.decode("utf-8")
+            return key.decode("utf-8")
         except UnicodeDecodeError:
-            name = "\0"
-        if "\0" in name:
             raise sstable.damaged(
                 self._path, f"{sstable.shown(key)} is no name of a variable"
-            )
-        return name
+            ) from None
 
     def _check_slices(self, key, entry, shape, name):
         """The keys of the slices of a partitioned variable."""

@@ -259,20 +259,7 @@ def _stored(path):
 
     with h5py.File(path) as file:
         file["model_weights"].visititems(visit)
-    size, there = _bytes_of(found), os.path.getsize(path)
-    if size > there:
-        raise UserError(
-            f"{path} is damaged: it has {there} bytes, and arrays of {size}; "
-            "copy it again"
-        )
     return found
-
-
-def _bytes_of(arrays):
-    return sum(
-        math.prod(shape) * np.dtype(dtype).itemsize
-        for shape, dtype in arrays.values()
-    )
 
 
 def _must_have_arrays(config, stored, path):
