@@ -12,6 +12,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 SCRIPT = ("-m", "benchmarks.training_step")
 
 
+@pytest.mark.thorough
 def test_contestants_prove_themselves_and_take_turns(tmp_path):
     path = tmp_path / "times.json"
     done = run_python(
@@ -32,6 +33,7 @@ def test_contestants_prove_themselves_and_take_turns(tmp_path):
         assert result.get("error", 0) < 1e-4, name
 
 
+@pytest.mark.thorough
 def test_every_way_to_run_a_section_is_timed(tmp_path):
     path = tmp_path / "modes.json"
     done = run_python(

@@ -1,22 +1,36 @@
 """Every version of every section answers the one contract."""
 
+import itertools
+
 import numpy as np
 import pytest
-from conftest import SIZES, make_inputs
+from conftest import SIZES, make_inputs, spread
 
 import rnn_parity
 from rnn_parity import UserError, ladder
 
 VERSIONS = pytest.mark.parametrize("version", rnn_parity.IMPLEMENTATIONS)
-DTYPES = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
 
 def copies(inputs):
     return [np.array(v) for v in [*inputs.params.values(), inputs.init_state]]
 
 
-@VERSIONS
-@DTYPES
+@pytest.mark.parametrize(
+    ("key", "version", "dtype"),
+    spread(
+        list(
+            itertools.product(
+                rnn_parity.SECTIONS,
+                rnn_parity.IMPLEMENTATIONS,
+                ["float32", "float64"],
+            )
+        ),
+        lambda one: (
+            one[1] == "numpy_ref" or one[2] == "float64" or one[0] == "s6"
+        ),
+    ),
+)
 def test_shapes_and_dtypes_are_the_contracts(key, version, dtype):
     config = SIZES.replace(dtype=dtype)
     inputs = make_inputs(key)
@@ -60,7 +74,15 @@ def test_calls_leave_nothing_behind(key, version):
         np.testing.assert_array_equal(value, again[rung][name])
 
 
-@VERSIONS
+@pytest.mark.parametrize(
+    ("key", "version"),
+    spread(
+        list(
+            itertools.product(rnn_parity.SECTIONS, rnn_parity.IMPLEMENTATIONS)
+        ),
+        lambda one: one[1] == "numpy_ref" or one[0] in ("s1", "s4", "s7"),
+    ),
+)
 def test_other_weights_and_sizes_in_turn_do_not_mix(key, version):
     contract = rnn_parity.load(key, version)
     first, second = make_inputs(key, seed=1), make_inputs(key, seed=2)

@@ -106,24 +106,14 @@ def convert_model(path, *, progress=None):
     of_folder = os.path.isdir(path)
     config, has_slots = (_in_folder if of_folder else hdf5.model_of)(path)
     config = config_safety.rebuilt(config, path, _INSTEAD)
-    for layer in keras_config.every_layer(config):
-        kind = layer["class_name"]
-        if of_folder and kind in _WITHOUT_GPU:
-            raise _cannot(path, layer, "is taken from HDF5 alone")
-        layer["class_name"] = _WITHOUT_GPU.get(kind, kind)
+    _take_for_a_cpu(config, path)
     _say_dtypes(config, "float32" if of_folder else hdf5.float_of(path))
     old = _loaded(path, config)
     show("making it anew", 0.3)
     renewal = _Renewal(path)
     with _safely():
         model = renewal.model_of(old)
-    for old_layer, layer in _pairs(old, model):
-        if not old_layer.trainable:
-            # And all within, as in Keras 2; Keras 3 does that on a change.
-            layer.trainable = True
-            layer.trainable = False
-        if not _holds_others(old_layer):
-            _fill(old_layer, layer, path)
+    _take_over(old, model, path)
     show("comparing", 0.6)
     error, allowed = _compared(old, model, path)
     show("", 1.0)
@@ -135,6 +125,28 @@ def convert_model(path, *, progress=None):
     return ConvertedModel(
         model, str(path), error, allowed, renewal.own, notes
     )
+
+
+def _take_for_a_cpu(config, path):
+    """Names the layers that stand for those of a GPU alone."""
+    for layer in keras_config.every_layer(config):
+        kind = layer["class_name"]
+        if os.path.isdir(path) and kind in _WITHOUT_GPU:
+            raise _cannot(path, layer, "is taken from HDF5 alone")
+        layer["class_name"] = _WITHOUT_GPU.get(kind, kind)
+
+
+def _take_over(old, model, path):
+    """Gives every layer of `model` what the old one holds, and whether it
+    is trained.
+    """
+    for old_layer, layer in _pairs(old, model):
+        if not old_layer.trainable:
+            # And all within, as in Keras 2; Keras 3 does that on a change.
+            layer.trainable = True
+            layer.trainable = False
+        if not _holds_others(old_layer):
+            _fill(old_layer, layer, path)
 
 
 def _say_dtypes(config, dtype):
