@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import pytest
 import tf_keras
-from conftest import run_python
+from conftest import run_python, spread
 from test_convert import PROJECTED, STORED, shapes_of
 
 import rnn_parity
@@ -241,7 +241,10 @@ def as_ever(file):
     return weights_of(found.model), outputs_of(found.model), config
 
 
-@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize(
+    "setting",
+    spread([*SETTINGS], ["mixed_float16", "floatx float64"].__contains__),
+)
 def test_a_setting_of_the_process_changes_nothing(
     setting, file, as_ever, tmp_path
 ):
@@ -264,6 +267,7 @@ def test_a_setting_of_the_process_changes_nothing(
         assert back.dtypes[name] == "float32"
 
 
+@pytest.mark.thorough
 def test_floatx_in_keras_json_changes_nothing(file, as_ever, tmp_path):
     (tmp_path / "keras.json").write_text('{"floatx": "float16"}')
     code = (
@@ -513,11 +517,14 @@ def whole_model(dtype):
 
 @pytest.mark.parametrize(
     ("dtype", "setting"),
-    [
-        ("float32", "floatx float16"),
-        ("float64", "mixed_bfloat16"),
-        ("float16", "floatx float64"),
-    ],
+    spread(
+        [
+            ("float32", "floatx float16"),
+            ("float64", "mixed_bfloat16"),
+            ("float16", "floatx float64"),
+        ],
+        [("float64", "mixed_bfloat16")].__contains__,
+    ),
 )
 def test_a_whole_model_has_the_dtypes_of_its_file(dtype, setting, tmp_path):
     old = whole_model(dtype)
