@@ -396,6 +396,31 @@ def test_masks_by_value(mask_zero, given, loaded):
         np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize(("mask_zero", "given"), MASKS)
+@pytest.mark.parametrize("loaded", [False, True])
+def test_masks_end_the_rows_of_a_model(mask_zero, given, loaded, tmp_path):
+    """2 x + 1 from 0 on tells how many steps the next layer takes."""
+    ids = keras.Input((4,), dtype="int32")
+    rows = Embedding(7, 1, "ones", mask_zero=mask_zero)(ids)
+    taken = keras.layers.SimpleRNN(
+        1,
+        activation=None,
+        kernel_initializer="ones",
+        recurrent_initializer=keras.initializers.Constant(2.0),
+    )(rows)
+    model = keras.Model(ids, taken)
+    if loaded:
+        model.save(tmp_path / "model.keras")
+        model = keras.models.load_model(tmp_path / "model.keras")
+    mask = tf.constant(GIVEN) if given else None
+    expected = MASKS[mask_zero, given]
+    if expected is None:
+        expected = np.ones((2, 4), bool)
+    wanted = [2.0 ** row.sum() - 1 for row in expected]
+    found = np.asarray(model(tf.constant(IDS), mask=mask))[:, 0]
+    np.testing.assert_array_equal(found, wanted)
+
+
 # --- Functions ---
 
 
