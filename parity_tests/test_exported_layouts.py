@@ -230,8 +230,10 @@ def own_variable(cell, argument):
 def all_expected(found, names, others, slot=None):
     """{name in the checkpoint: array}, of the weights or of one slot."""
     optimizer = found.model.optimizer if slot else None
+    seen = set()
 
     def read(variable):
+        seen.add(variable.path)
         if slot:
             index = optimizer._get_variable_index(variable)
             variable = getattr(optimizer, ADAM[slot])[index]
@@ -262,6 +264,7 @@ def all_expected(found, names, others, slot=None):
                 "words/turned/bias": read(back.bias),
             }.items()
         }
+    assert seen == {variable.path for variable in found.model.weights}
     return arrays
 
 

@@ -342,6 +342,7 @@ def test_a_session_of_several_workers_goes_on_alone(monkeypatch):
     "wrong",
     [
         {"batch": 5},  # of five windows, 0 to 4
+        {"batch": 5, "losses": np.ones(10)},
         {"epoch": -1},
         {"batch": 2},  # so of seven losses
         {"epoch": 2},
