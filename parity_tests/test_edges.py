@@ -173,6 +173,23 @@ def test_bounds_of_the_weights_to_start_from(key, dtype):
     assert not np.isin(of_data.astype(dtype), found["W2"]).any()
 
 
+def test_what_a_seed_gives_stays_the_same():
+    """Or a session that another release saved would go on differently."""
+    section = SECTIONS["s1"]
+    found = stream.initial_params(section, WIDE, seed=4)
+    rng = np.random.RandomState([4, 0])
+    np.testing.assert_array_equal(found["W"], rng.uniform(0, 1, (41, 40)))
+    np.testing.assert_array_equal(found["W2"], rng.uniform(0, 1, (40, 7)))
+    for series, seeds in (
+        (stream.epoch(section, WIDE, 4, 2), [4, 1, 2]),
+        (stream.fresh(section, WIDE, 4), [4, 2]),
+    ):
+        x = np.random.RandomState(seeds).choice(7, 24)
+        np.testing.assert_array_equal(series.x, x.reshape(2, 12))
+        late = np.append(0, x[:-1])  # an echo of one step
+        np.testing.assert_array_equal(series.y, late.reshape(2, 12))
+
+
 @pytest.mark.parametrize("key", SECTIONS)
 def test_random_weights_leave_nothing_zero_or_alike(key):
     rng = np.random.RandomState(2)

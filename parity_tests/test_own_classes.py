@@ -80,7 +80,7 @@ OPTIONS = {
         "input_size": INPUTS,
         "feature_size": 2,
         "frequency_skip": 2,
-        "ranges": [(0, 4), (1, 4)],
+        "ranges": [(0, 4), (0, 4)],
         "use_peepholes": True,
         "share_weights": True,
         "coupled": True,
@@ -348,6 +348,18 @@ def test_an_option_changes_what_is_computed(kind, option):
         one.shape for one in results[1]
     ] and all(map(np.array_equal, *results))
     assert alike == ((kind, option) in WITHOUT_EFFECT)
+
+
+@pytest.mark.parametrize(("kind", "other"), SETS)
+def test_every_weight_has_a_part_in_what_is_computed(kind, other):
+    cell = built(kind, **other)
+    before = one_step(cell)
+    for variable in cell.weights:
+        value = np.asarray(variable)
+        variable.assign(value + 0.3)
+        after = one_step(cell)
+        variable.assign(value)
+        assert not all(map(np.array_equal, before, after)), variable.path
 
 
 # --- Embedding ---
