@@ -1049,3 +1049,10 @@ class Embedding(keras.layers.Embedding):
         if mask is None or above_0 is None:
             return above_0 if mask is None else mask
         return ops.logical_and(mask, above_0)
+
+    def _set_mask_metadata(self, inputs, outputs, previous_mask):
+        # A symbolic mask would become part of the model, and a mask that is
+        # given when the model runs would not be looked at.
+        symbolic = isinstance(inputs, keras.KerasTensor)
+        if previous_mask is not None or not symbolic:
+            super()._set_mask_metadata(inputs, outputs, previous_mask)

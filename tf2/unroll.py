@@ -438,10 +438,17 @@ def _split(cell):
 
 
 def _of_its_argument_only(function):
-    """Not one that may hold variables, or tensors, as `PReLU` does."""
-    library = getattr(function, "__module__", "").split(".")[0]
-    plain = isinstance(function, types.FunctionType)
-    return plain and library in ("keras", "tensorflow")
+    """Not one that may hold variables, or tensors, as `PReLU` does.
+
+    A function of a user's may say that it is of a library, since
+    `functools.wraps` copies that, or its code be a decorator of a library:
+    both must be of one. Either name may be missing.
+    """
+    if not isinstance(function, types.FunctionType):
+        return False
+    names = function.__module__, function.__globals__.get("__name__")
+    libraries = {str(name).split(".")[0] for name in names}
+    return libraries <= {"keras", "tensorflow"}
 
 
 def _simple_rnn(cell):
