@@ -84,6 +84,9 @@ def test_corners_agree(key, corner):
     assert_agreement(key, make_inputs(key, config, seed=5))
 
 
+@pytest.mark.parametrize(
+    "key", spread([*rnn_parity.SECTIONS], ["s2", "s6"].__contains__)
+)
 def test_one_class_more_than_the_labels_use(key):
     inputs = make_inputs(key, config_of(USUAL), seed=6)
     assert inputs.batches_y.max() == 2
@@ -93,7 +96,9 @@ def test_one_class_more_than_the_labels_use(key):
     assert_agreement(key, dataclasses.replace(roomy, batches_y=labels))
 
 
-@pytest.mark.parametrize("name", list(rnn_parity.SECTIONS))
+@pytest.mark.parametrize(
+    "name", spread([*rnn_parity.SECTIONS], ["s1", "s3", "s7"].__contains__)
+)
 @hypothesis.settings(max_examples=3, deadline=None, derandomize=True)
 @hypothesis.given(data=st.data())
 def test_drawn_shapes_agree(name, data):

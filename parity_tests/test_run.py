@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import run_python
+from conftest import run_python, spread
 from PIL import Image
 
 from rnn_parity import Config, memory, sections
@@ -25,6 +25,7 @@ SIZES = (
 )
 NUMPY = ("--impl", "numpy_ref")
 FOREVER = ("--epochs", "100000", "--total-series-length", "600")
+XLA = ("--mode", "xla")
 
 
 def headless():
@@ -38,7 +39,10 @@ def one_line(text):
     return text
 
 
-@pytest.mark.parametrize("implementation", ["legacy_v1", "tf2", "numpy_ref"])
+@pytest.mark.parametrize(
+    "implementation",
+    spread(["legacy_v1", "tf2", "numpy_ref"], ["tf2"].__contains__),
+)
 def test_a_run_says_how_well_the_network_echoes(
     run_cli, implementation, tmp_path
 ):
@@ -115,7 +119,9 @@ def assert_same(one, other):
         np.testing.assert_array_equal(one.arrays[name], value)
 
 
-@pytest.mark.parametrize("how", [NUMPY, ("--mode", "xla")])
+@pytest.mark.parametrize(
+    "how", [NUMPY, pytest.param(XLA, marks=pytest.mark.thorough)]
+)
 def test_resuming_in_a_new_process_is_bit_identical(run_cli, how, tmp_path):
     straight, in_two = tmp_path / "straight", tmp_path / "in two"
     run = ("run", "s3", *how, *SIZES)
