@@ -60,7 +60,7 @@ WRONG = [1e-16] * 5 + [7.1e-16, 0.25, math.inf, 1e-16]
 def shown(table):
     """[[(text, style)]], the columns of a table from their headings on."""
     return [
-        [column.header.replace("\n", "")]
+        [str(column.header).replace("\n", "")]
         + [
             (cell, None)
             if isinstance(cell, str)

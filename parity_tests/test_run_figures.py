@@ -495,7 +495,7 @@ def headed(mode=None, replicas=None, done=0, **sizes):
     ],
 )
 def test_the_first_line_says_what_is_trained(made, line):
-    assert run._heading(made) == line
+    assert "\n".join(run._heading(made)) == line
 
 
 def test_steps_a_second_leave_the_compilation_out(monkeypatch):
@@ -530,7 +530,7 @@ def test_progress_says_epoch_loss_and_steps(monkeypatch):
     one = a_session("s1", SMALL.replace(num_epochs=2))
     one.advance()
     watched = []
-    given = {"worker": None, "save": None, "resume": None}
+    given = {"place": None, "save": None, "resume": None}
     run._train(
         one,
         [lambda drawn: watched.append(one.steps_done)],
