@@ -21,6 +21,7 @@ from rnn_parity.checkpoints.diagnose import (
     Fit,
 )
 from rnn_parity.checkpoints.port_mistakes import Mistake
+from rnn_parity.errors import UserError
 
 
 def mistake(name, *touches, **more):
@@ -373,6 +374,11 @@ def test_the_closest_is_judged_on_all_rows():
 def test_a_factor_is_looked_for_in_outputs_alone():
     one = with_singles(0.8)
     assert names(one.scaled()) == ["the outputs multiplied by 0.8"]
+    # Neither is one that leaves as much as there was.
+    bent = 0.8 * INPUTS
+    bent[0, 0, 0] += 1
+    one.numbers = of_numbers(bent)
+    assert one.scaled() == ()
     one.numbers = of_numbers(final=[np.ones((6, 2))])
     assert one.scaled() == ()
     one = with_singles(0.8)
@@ -432,6 +438,28 @@ def test_the_last_outputs_are_what_they_are_nearest_to():
     found = numbers.fit(computed)
     # 0.5 of 4 is nearer than 1 of 4; but the state is off by more.
     assert found == Fit(0.75, 0.75, "the last valid step")
+
+
+@pytest.mark.parametrize(
+    ("outputs", "final", "words"),
+    [
+        (
+            None,
+            (),
+            "give the outputs or the final state of your port",
+        ),
+        (np.zeros((0, 3)), (), "the outputs are empty"),
+        (3.0, (), "the outputs are one number; give an array"),
+        ([[np.nan]], (), "the outputs: 1 of 1 numbers are NaN"),
+    ],
+)
+def test_numbers_that_nothing_can_be_told_from(outputs, final, words):
+    with pytest.raises(UserError, match=words):
+        of_numbers(outputs, final)
+
+
+def test_a_final_state_alone_is_not_of_half_precision():
+    assert of_numbers(final=[np.ones((2, 3))]).tolerance == 1e-5
 
 
 @pytest.mark.parametrize("half", [False, True])
@@ -568,6 +596,18 @@ NOTHING = (
 )
 
 
+MOST = (
+    "that takes most of it away: it may be so, with something small besides "
+    "(lower precision such as float16 or TF32, weights of a few steps before "
+    "or after)"
+)
+NO_EXPLANATION = (
+    "that is no explanation; look at what the catalogue cannot know: weights "
+    "of another checkpoint or layer, inputs prepared otherwise, dropout left "
+    "on, options the cell was made with, more mistakes at once"
+)
+
+
 @pytest.mark.parametrize(
     ("relative", "without", "most"),
     [
@@ -584,9 +624,7 @@ def test_the_closest_in_words(relative, without, most):
     first, second, third = found.lines()
     assert first == NOTHING.replace("0.3", f"{without}")
     assert second == "the closest is near: max error 0.012"
-    assert third.startswith(
-        "that takes most of it away" if most else "that is no explanation"
-    )
+    assert third == (MOST if most else NO_EXPLANATION)
     found = diagnosis(UNEXPLAINED, 0.3, tried=tried)
     assert list(found.lines()) == [NOTHING]
 

@@ -17,7 +17,9 @@ pytest.importorskip("mkdocs", reason="the guide needs the docs extra")
 
 import recorded
 from docs_build import (
+    diagrams,
     drift,
+    errors,
     macros,
     measured,
     pages,
@@ -123,7 +125,8 @@ def test_starts_and_when_they_have_paid(published, monkeypatch):
         "TF1 session": {"us": 0.6 * SECOND, "first": 1.6},
         "tf2": {"us": 0.1 * SECOND, "first": 4.1},
     }
-    monkeypatch.setattr(speed, "results", lambda name: {"s3": row})
+    made = {"training_step": {"s3": row}}
+    monkeypatch.setattr(speed, "results", made.__getitem__)
     assert speed.starts_in("s3", "tf2") == "4.0"
     # Three seconds later, half a second faster an epoch.
     assert speed.pays_after("s3") == "6.0"
@@ -131,6 +134,15 @@ def test_starts_and_when_they_have_paid(published, monkeypatch):
 
 def test_everybodys_microseconds(published):
     dash = "\N{EN DASH}"
+    page = shown(speed.table)
+    assert page.startswith(
+        '\n\n<div class="table" tabindex="0" role="region" '
+        'aria-label="Speed"><table class="plain"><thead><tr><td></td>'
+        '<th class="number">TF1 session</th>'
+    )
+    assert page.endswith("</tr></tbody></table></div>\n\n")
+    assert page.count('<td class="number">') == 8
+    assert page.count('<th scope="row">') == 2
     assert rows_of(shown(speed.table)) == [
         ["", "TF1 session", "tf2", "JAX", "C"],
         [
@@ -198,6 +210,23 @@ def test_bars_are_as_long_as_their_logarithm(published):
         [left + width + 8 for width in widths], abs=1e-3
     )
     assert 'viewBox="0 0 496 234"' in svg
+    assert re.split("<svg.*</svg>", svg, flags=re.DOTALL) == [
+        '\n\n<figure class="drawn"><div tabindex="0" role="group" '
+        'aria-label="Chart">',
+        "</div><figcaption>Bars are on a scale of powers of ten: a step to "
+        "the right is many times slower.</figcaption></figure>\n\n",
+    ]
+    assert 'aria-label="Microseconds per training step."' in svg
+    for attributes, text in shapes(svg, "text"):
+        size, anchor, left = "12", "end", "186"
+        if attributes["text-anchor"] == "start":
+            anchor, left = "start", attributes["x"]
+            head = "per step" in text
+            size = "14" if head else "12"
+            assert (left == "4") is head
+        found = [attributes[k] for k in ("font-size", "text-anchor", "x")]
+        assert found == [size, anchor, left]
+        assert attributes["fill"] == "var(--ink)"
 
 
 def test_the_landmark_in_milliseconds(monkeypatch, tmp_path):
@@ -497,6 +526,15 @@ def test_the_agreement_tables_cells(key, monkeypatch):
             }
     monkeypatch.setattr(measured, "_results", found)
     page = shown(tables.agreement, key)
+    assert page.startswith(
+        '\n\n<div class="table" tabindex="0" role="region" '
+        'aria-label="Agreement, rung by rung"><table class="agreement">'
+        '<thead><tr><td></td><th colspan="3">float32</th><th colspan="3">'
+        'float64</th></tr><tr><td></td><th class="number">ours to<br>'
+    )
+    assert page.count('</th></tr></thead><tbody><tr><th scope="row">') == 1
+    assert page.count('<td class="number">') == 6 * len(RUNGS)
+    assert "</td></tr></tbody></table></div>\n\n" in page
     three = ["ours toreleases", "releaseto release", "allowed"]
     heads, columns, *rows = rows_of(page)
     assert heads == ["", "float32", "float64"]
@@ -539,7 +577,8 @@ def test_what_cells_are_held_to():
 
 
 def test_each_macro_is_the_function_of_its_name():
-    page = macros.for_page(Slots())
+    slots = Slots()
+    page = macros.for_page(slots)
     plain_ones = {
         "drift": drift,
         "error": traps.error,
@@ -557,6 +596,8 @@ def test_each_macro_is_the_function_of_its_name():
     of_slots = {
         "agreement": tables.agreement,
         "drift_chart": drift.chart,
+        "figure": diagrams.figure,
+        "messages": errors.table,
         "numpy_backward": pairs.backward,
         "other_proofs": symbols.other_proofs,
         "pair": pairs.pair,
@@ -574,6 +615,23 @@ def test_each_macro_is_the_function_of_its_name():
         "ways": speed.ways,
     }
     assert {name: page[name].func for name in of_slots} == of_slots
+    assert {page[name].args for name in of_slots} == {(slots,)}
+    values = {
+        "landmark": jobs.LANDMARK,
+        "tensorflow": errors.recorded()["tensorflow"],
+        "verdict_counts": symbols.counts(),
+    }
+    assert {name: page[name] for name in values} == values
+    tested_above = ("cell_tolerance", "restored_count", "title", "trap_count")
+    assert sorted(page) == sorted(
+        [
+            *(*plain_ones, *of_slots, *values, *tested_above),
+            *("m", "verdict_total", "without_verdict"),
+        ]
+    )
+    formula = slots.fill(page["m"]("x + 2"))
+    assert plain(formula) == "x+2"
+    assert "<math" in formula
 
 
 def test_equations_line_by_line():
@@ -585,6 +643,11 @@ def test_equations_line_by_line():
     assert filled.startswith("before\n")
     assert filled.endswith("\nafter")
     assert filled.count('<div class="equation"><math') == 2
+    assert (
+        '<div class="equations" tabindex="0" role="group" '
+        'aria-label="Equations"><div class="equation"><math'
+    ) in filled
+    assert 'display="block"' in filled
     assert re.findall("<mi>(.)</mi>.*?<mn>(.)</mn>", filled) == [
         ("x", "1"),
         ("y", "2"),
