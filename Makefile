@@ -76,4 +76,4 @@ lock: $(READY)
 	  --output-file requirements.txt pyproject.toml
 
 clean:
-	rm -rf $(VENV) build site mutants *.egg-info
+	rm -rf $(VENV) build site *.egg-info

@@ -4,18 +4,20 @@ import collections
 import contextlib
 import datetime
 import json
+import os
 import pathlib
 import re
 import resource
 import shutil
 import subprocess
 import sys
+import tempfile
 
 import click
 from mutmut.mutation import diff_apply
 
 ROOT = pathlib.Path(__file__).parents[1]
-COPY = ROOT / "mutants"
+COPY = pathlib.Path("mutants")  # of the changed sources, where mutmut runs
 RECORD = ROOT / "mutation" / "record.json"
 LEAST = 0.95  # of the faults must be noticed
 # Of these modules only some functions: the others start and end processes,
@@ -43,7 +45,19 @@ NOTICED = {1, 3, -24, 24, 36, 152, 255}
 @click.option("--record", is_flag=True, help="Write mutation/record.json.")
 def main(every, record):
     """Exits with 1 if too few are noticed or one is not in the record."""
-    shutil.rmtree(COPY, ignore_errors=True)
+    with tempfile.TemporaryDirectory() as folder:
+        # A copy, which no one edits meanwhile and which goes at the end.
+        tree = pathlib.Path(folder, "tree")
+        left_out = shutil.ignore_patterns(".*", "__pycache__", "site")
+        shutil.copytree(ROOT, tree, ignore=left_out)
+        os.chdir(tree)
+        code = run(every, record)
+        os.chdir(ROOT)
+    sys.exit(code)
+
+
+def run(every, record):
+    """The exit code of `main`, whose work this is, in a copy of the tree."""
     # The module with the fewest, so that mutmut writes the changed copies.
     mutmut("rnn_parity.tolerances.*")
     faults = [Fault(name, path) for name, path in chosen(every)]
@@ -68,14 +82,16 @@ def main(every, record):
         text = json.dumps(told, indent=1, ensure_ascii=False)
         RECORD.write_text(f"{text}\n", "utf-8")
     explained = all(reasons.get(fault.key) for fault in survivors)
-    sys.exit(0 if explained and share >= LEAST else 1)
+    return 0 if explained and share >= LEAST else 1
 
 
 def mutmut(*names):
     """Runs mutmut on these faults; two at a time."""
     program = pathlib.Path(sys.executable).with_name("mutmut")
     command = [program, "run", "--max-children", "2", *names]
-    subprocess.run(command, cwd=ROOT, check=True)
+    code = subprocess.run(command, check=False).returncode
+    if code:
+        sys.exit(f"mutmut ended with {code}: see above")
 
 
 def results(path):
@@ -132,7 +148,7 @@ class Fault:
         return dict(zip(("in", "from", "to"), self.key, strict=True))
 
     def __str__(self):
-        lines = (ROOT / self.path).read_text("utf-8").split("\n")
+        lines = pathlib.Path(self.path).read_text("utf-8").split("\n")
         lines = [line.strip() for line in lines]
         function = f"def {self.place.rpartition('.')[2]}("
         at = next(i for i, s in enumerate(lines) if s.startswith(function))
