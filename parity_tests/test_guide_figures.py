@@ -138,7 +138,7 @@ def test_everybodys_microseconds(published):
     assert page.startswith(
         '\n\n<div class="table" tabindex="0" role="region" '
         'aria-label="Speed"><table class="plain"><thead><tr><td></td>'
-        '<th class="number">TF1 session</th>'
+        '<th class="number">TF1 session</th><th class="number">tf2</th>'
     )
     assert page.endswith("</tr></tbody></table></div>\n\n")
     assert page.count('<td class="number">') == 8
@@ -174,6 +174,7 @@ def test_bars_are_as_long_as_their_logarithm(published):
     )
     fills = [bar["fill"] for bar in bars]
     assert fills == [f"var(--{name})" for name in ("b", *"aaa", "b", "a")]
+    assert [bar["stroke"] for bar in bars] == fills
     assert len({bar["x"] for bar in bars}) == 1
     tops = [float(bar["y"]) for bar in bars]
     # 24 a bar; a heading of 30 before each group and 10 after it.
@@ -276,6 +277,10 @@ Preset `full` on 2 cores.
 | one job |
 
 a note
+
+## T=15 B=8
+
+| another job |
 """
 
 
@@ -306,9 +311,17 @@ def test_the_published_run_is_shown_in_its_order(monkeypatch, tmp_path):
         "Who has the fastest training step",
     ]
     assert captions[4:] == ["unrolling aa", "unrolling zz"]
+    figures = re.findall('<figure class="plot">.*?</figure>', page)
+    assert "".join(figures) in page
+    assert figures[4] == (
+        '<figure class="plot"><div tabindex="0" role="group" '
+        'aria-label="Plot"><img src="../../assets/results/unrolling_aa.svg" '
+        'alt="unrolling aa"></div><figcaption>unrolling aa</figcaption>'
+        "</figure>"
+    )
     assert page.endswith(
         '### All tables\n\n??? "T=15 B=4"\n\n    | one job |\n    \n'
-        "    a note\n"
+        '    a note\n\n??? "T=15 B=8"\n\n    | another job |\n'
     )
     for words in ("| the verdict |", "| ours |", "| the goals |"):
         assert page.count(words) == 1
@@ -414,8 +427,8 @@ def test_what_takes_long_is_computed_once_for_its_arguments(monkeypatch):
     assert calls == [("a",), ("b",), (" ",)]
 
     class Pool:
-        def __init__(self, *_):
-            pass
+        def __init__(self, workers, context):
+            pools.append((workers, context.get_start_method()))
 
         def __enter__(self):
             return self
@@ -427,13 +440,17 @@ def test_what_takes_long_is_computed_once_for_its_arguments(monkeypatch):
             value = function(*arguments)
             return types.SimpleNamespace(result=lambda: value)
 
+    pools = []
     futures = measured.concurrent.futures
+    monkeypatch.setattr(measured.os, "cpu_count", [None, 3].pop)
     monkeypatch.setattr(futures, "ProcessPoolExecutor", Pool)
     measured.compute_all([(slow, "x", 1), (slow, "y")])
     assert len(calls) == 5
     assert measured.result(slow, "y") == 5
     assert measured.result(slow, "x", 1) == 4
     assert len(calls) == 5
+    measured.compute_all([])
+    assert pools == [(3, "spawn"), (1, "spawn")]
 
 
 def test_what_is_measured_ahead_is_all_that_pages_ask_for():
@@ -531,6 +548,7 @@ def test_the_agreement_tables_cells(key, monkeypatch):
         'aria-label="Agreement, rung by rung"><table class="agreement">'
         '<thead><tr><td></td><th colspan="3">float32</th><th colspan="3">'
         'float64</th></tr><tr><td></td><th class="number">ours to<br>'
+        'releases</th><th class="number">release<br>to release</th>'
     )
     assert page.count('</th></tr></thead><tbody><tr><th scope="row">') == 1
     assert page.count('<td class="number">') == 6 * len(RUNGS)
@@ -648,6 +666,7 @@ def test_equations_line_by_line():
         'aria-label="Equations"><div class="equation"><math'
     ) in filled
     assert 'display="block"' in filled
+    assert '</math></div><div class="equation"><math' in filled
     assert re.findall("<mi>(.)</mi>.*?<mn>(.)</mn>", filled) == [
         ("x", "1"),
         ("y", "2"),

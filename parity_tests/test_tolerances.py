@@ -62,5 +62,5 @@ def test_every_rung_of_every_section_has_exactly_one_row():
 
 
 def test_a_rung_without_a_row_is_a_bug():
-    with pytest.raises(LookupError, match="^no tolerance for s1 shapes flo"):
+    with pytest.raises(LookupError, match=r"^no tolerance for s1 shapes flo"):
         tolerances.find(SECTIONS["s1"], "shapes", "float32")
