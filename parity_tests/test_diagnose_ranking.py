@@ -328,6 +328,93 @@ def with_singles(factor, *mistakes):
     return one
 
 
+def test_every_mistake_that_applies_is_tried(monkeypatch):
+    catalogue = [times("a", 2.0), times("never", None), times("b", 3.0)]
+    monkeypatch.setattr(search.port_mistakes, "catalogue", lambda: catalogue)
+    one = with_singles(3.0)
+    one.try_singles()
+    assert names(one.singles) == ["a", "b"]
+    # Three times the largest input of four rows, which is 20 / 30, is 2.
+    errors = [found.fit.error for found in one.singles]
+    assert errors == pytest.approx([20 / 30 / 2, 0])
+    assert WATCHED == [("trying", 2, ["a", "b"])]
+    assert one.counts == [2, 0, 0]
+
+
+def test_some_port_has_the_outputs_shape():
+    one = searching(INPUTS, np.ones((6, 5, 3)))
+    one.without = one.numbers.fit(one.right.run())
+    with pytest.raises(UserError) as caught:
+        one.outputs_fit()
+    assert str(caught.value) == (
+        "the outputs are [6, 5, 3]; of these inputs they are to be "
+        "[6, 5, 1], or the last alone [6, 1] (the cells' outputs, before "
+        "any dense layer)"
+    )
+    one.singles = [explained("none", np.inf), explained("fits", 0.5)]
+    one.outputs_fit()
+    one.singles = one.singles[:1]
+    with pytest.raises(UserError):
+        one.outputs_fit()
+    one.without = Fit(0.5, 0.5, "")
+    one.outputs_fit()
+    one = Search(np.inf, final=[np.ones((2, 2))])
+    one.numbers = of_numbers(final=[np.ones((2, 2))])
+    one.outputs_fit()
+
+
+class Layered(Port):
+    """The product of what its layers, one way and the other, multiply by."""
+
+    def __init__(self, ways):
+        scopes = iter("abc")
+        self.ways = [
+            [types.SimpleNamespace(scope=next(scopes), by=by) for by in way]
+            for way in ways
+        ]
+        self.layers = [layer for way in self.ways for layer in way]
+        super().__init__(INPUTS, np.prod([x.by for x in self.layers]))
+
+
+class OfLayer(Mistake):
+    """Trebles one layer; the first of the other way cannot have it."""
+
+    def only_in(self, way, at, where):
+        def of_port(port):
+            if (way, at) == (1, 0):
+                return None
+            ways = [[layer.by for layer in each] for each in port.ways]
+            ways[way][at] *= 3.0
+            return Layered(ways)
+
+        name = f"{self.name} in {where}"
+        return dataclasses.replace(self, name=name, of_port=of_port)
+
+
+def test_a_mistake_is_tried_in_each_layer_alone():
+    def tried(ways, *mistakes):
+        one = searching(INPUTS, 6 * INPUTS)
+        one.right = Layered(ways)
+        fit = Fit(0.5, 0.5, "")
+        one.singles = [Explanation((each,), fit) for each in mistakes]
+        return one, one.in_single_layers()
+
+    def of_layer(name, **more):
+        return OfLayer(name, "", (name,), **more)
+
+    m = of_layer("m", of_layer=abs)
+    n = of_layer("n", of_layer=abs)
+    unpaired = of_layer("unpaired", of_layer=abs, paired=False)
+    of_port = of_layer("of port")
+    ways = [[1.0, 2.0], [1.0]]
+    one, found = tried(ways, m, unpaired, of_port, n)
+    assert names(found) == ["m in a", "n in a", "m in b", "n in b"]
+    assert {each.fit.error for each in found} == {0}
+    assert one.counts == [4, 0, 0]
+    assert names(tried([[2.0], [1.0]], m)[1]) == ["m in a"]
+    assert tried([[2.0]], m)[1] == []
+
+
 def test_pairs_are_of_what_shows_and_combines():
     a, b = times("a", 2.0, usual=True), times("b", 3.0, usual=True)
     e, same = times("e", 5.0, usual=True), times("same", 7.0, "a")
