@@ -68,6 +68,8 @@ def names(explanations):
         ([1.1e-6, 9e-7, 2e-8], [2e-8, 9e-7]),
         ([5e-7, 4.9e-6, 5.1e-6], [5e-7, 4.9e-6]),  # ten times is one
         ([2e-6, 1e-5, 1.1e-5], [2e-6, 1e-5]),  # beyond it nothing matches
+        ([2**-20, 10 * 2**-20], [2**-20, 10 * 2**-20]),
+        ([2e-8, 1e-6], [2e-8, 1e-6]),
         ([1e-8, 5e-6], [1e-8]),  # 500 times worse is not equal
         ([3e-7], [3e-7]),
         ([2e-5], []),
@@ -132,10 +134,9 @@ class Staged(Search):
     def __init__(self, without=0.5, **stages):
         super().__init__(without)
         self.stages, self.asked = stages, []
-        self.right = types.SimpleNamespace(run=lambda: None)
-        self.numbers = types.SimpleNamespace(
-            fit=lambda computed: Fit(without, without, ""), count=99
-        )
+        self.right = types.SimpleNamespace(run=lambda: "what it puts out")
+        fits = {"what it puts out": Fit(without, without, "")}
+        self.numbers = types.SimpleNamespace(fit=fits.get, count=99)
 
     def stage(self, name):
         self.asked.append(name)
@@ -206,6 +207,7 @@ def test_it_matches_as_it_is_within_the_tolerance(without, verdict):
     assert found.verdict == verdict
     assert found.silent == (("silent",) if verdict == AS_IT_IS else ())
     assert found.without == Fit(without, without, "")
+    assert found.tolerance == 1e-5
     # What is far closer still explains it better.
     one = Staged(1e-5, singles=[explained("far closer", 4e-7)])
     assert one.run(True).verdict == EXPLAINED
@@ -219,6 +221,8 @@ def test_the_closest_is_the_nearest_of_all_that_was_tried():
     assert one.run(True).closest is pair
     # One percent nearer is not nearer.
     one = Staged(singles=[explained("hardly", 0.4951)])
+    assert one.run(True).closest is None
+    one = Staged(singles=[explained("exactly", 0.5 * search._NEARER)])
     assert one.run(True).closest is None
     one = Staged(singles=[explained("just", 0.4949)])
     assert names([one.run(True).closest]) == ["just"]
@@ -436,6 +440,8 @@ def test_pairs_are_of_what_shows_and_combines():
         ("trying threes", 1, ["a, and b, and e"]),
     ] == WATCHED
     assert one.counts == [4, 5, 1]
+    # One whose rows depend on others cannot be judged by a few.
+    assert one.shows(times("silent", 1.0, mixes_rows=True), None)
     # One that does not apply after the other is no pair, but was told.
     never = dataclasses.replace(b, of_port=times("b", None).of_port)
     assert one.with_all((a, never)) is None
