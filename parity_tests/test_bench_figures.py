@@ -222,6 +222,11 @@ def test_results_answer_what_was_asked(tmp_path):
     for path in (None, tmp_path / "run.json"):
         if path:
             results.write(path, document)
+            lines = path.read_text("utf-8").splitlines()
+            parts = document["benchmarks"]
+            of_parts = [s.rstrip(",") for s in lines[1 : 1 + len(parts)]]
+            assert [json.loads(one) for one in of_parts] == parts
+            assert sum('"benchmarks"' in line for line in lines) == 1
         found = results.read(path) if path else results.Results(document)
         assert found.preset == "quick"
         assert found.note == ""

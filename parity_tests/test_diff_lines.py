@@ -611,6 +611,35 @@ def test_a_page_has_every_line_on_its_side(key, call_cli, tmp_path):
     )
 
 
+def test_a_page_is_made_of_its_methods():
+    rows = ROWS[0][1][0][1]
+    methods = [("one", rows), ("two", rows[:1])]
+    titles = ["A & B", "C", "D"]
+    one, two = (
+        side_by_side_page.method(of_method, ["D"]) for _, of_method in methods
+    )
+    region = side_by_side_page.region(titles, methods)
+    assert region == (
+        '<div class="sbs"><div class="sbs-heads"><span>A &amp; B</span>'
+        f"<span>C</span></div>\n{one}\n{two}\n</div>"
+    )
+    parts = [("Top & more", methods), ("Loss", methods[:1])]
+    page = side_by_side_page.page(SECTIONS["s3"], titles, parts)
+    last = side_by_side_page.region(titles, methods[:1])
+    head = (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">'
+        '\n<meta name="viewport" content="width=device-width">\n'
+        "<title>s3: LSTM</title>\n<style>\n"
+    )
+    body = (
+        "</style>\n</head>\n<body>\n<main>\n<h1>s3: LSTM</h1>\n"
+        f"<h2>Top &amp; more</h2>\n{region}\n<h2>Loss</h2>\n{last}\n"
+        "</main>\n</body>\n</html>\n"
+    )
+    assert page.startswith(f"{head}{side_by_side_page.STYLE}\n")
+    assert page.endswith(body)
+
+
 def test_a_pages_marks():
     """Bold for what changed, italics for comments, room for what is not."""
     markup = side_by_side_page.method(ROWS[0][1][0][1], ["Three"])
