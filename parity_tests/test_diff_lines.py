@@ -499,6 +499,7 @@ def test_colours_say_which_side_and_what_changed():
     ],
 )
 def test_where_a_line_is_folded(line, width, lines):
+    assert as_text._break("word word XXXX", 0, 12) == 10
     found = as_text._folded([(line[:3], "red"), (line[3:], "")], width)
     shown = [text_of(each).rstrip() for each in found]
     assert shown[: len(lines)] == [each.rstrip() for each in lines]
