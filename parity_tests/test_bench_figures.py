@@ -72,6 +72,10 @@ def test_figures_of_five_rounds():
     edge = results.stats([1, 4, 5, 6, 9], 1)
     assert (edge["q1"], edge["q3"], edge["iqr_outliers"]) == (4, 6, 0)
     assert (edge["ld15iqr"], edge["hd15iqr"]) == (1, 9)
+    # 5 below and 4 above; 1.5 times 2 is 3.
+    both = results.stats([0, 4, 5, 6, 10], 1)
+    assert (both["ld15iqr"], both["hd15iqr"]) == (4, 6)
+    assert both["iqr_outliers"] == 2
     # As far from the mean as one standard deviation is not beyond it.
     assert results.stats([1.0, 2.0, 3.0], 1)["stddev_outliers"] == 0
     one = results.stats([0.123456789], 3)
@@ -153,6 +157,7 @@ def test_a_document_is_all_that_was_held():
         ],
     }
     assert document["machine_info"]["gpu"] == "a GPU"
+    assert document["datetime"].endswith("+00:00")
     assert document["version"] == "5.3.1"
     found = document["benchmarks"]
     assert [one["name"] for one in found] == [
@@ -2028,6 +2033,11 @@ def test_the_machine_without_its_name(text, name, monkeypatch):
         "python_version": version,
     }
     assert results.machine_info({})["gpu"] == ""
+    monkeypatch.setattr(importlib.metadata, "version", str.upper)
+    assert results.machine_info({})["libraries"] == {
+        name: name.upper()
+        for name in ("tensorflow", "keras", "tf-keras", "torch", "jax")
+    }
 
 
 def test_a_run_of_another_version_is_refused(tmp_path, found):
