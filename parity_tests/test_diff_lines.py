@@ -191,6 +191,18 @@ def test_a_third_column_is_beside_what_it_is_like():
         (("y = two(c)", "y = two(c)", "y = two(c, d)"), True),
         ((None, None, "more"), True),
     ]
+    rows = side_by_side._rows(
+        [
+            ["x = one(a, b)", "y = two(c)"],
+            ["x = one(b, a)", "y = two(c)"],
+            ["start", "go on", "y = two(c, d)"],
+        ]
+    )
+    assert [row.cells for row in rows] == [
+        ("x = one(a, b)", "x = one(b, a)", "start"),
+        (None, None, "go on"),
+        ("y = two(c)", "y = two(c)", "y = two(c, d)"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -234,6 +246,12 @@ def test_how_like_two_lines_are(line, other, share):
         ),
         ("a = b(c, x)", "a = b(c, new, x)", [("a = b(c, x)", False)]),
         ("nothing like it", "at all", [("nothing like it", False)]),
+        # Of so many words that `difflib` would take all for junk.
+        (
+            f"{'a, ' * 99}b{', a' * 99}",
+            f"{'a, ' * 99}c{', a' * 99}",
+            [("a, " * 99, False), ("b", True), (", a" * 99, False)],
+        ),
         ("alone", None, [("alone", False)]),
         (None, "alone", [("", False)]),
     ],
@@ -482,6 +500,9 @@ def test_colours_say_which_side_and_what_changed():
     ]
 
 
+TWELVE = ("one(", "two,", "three)")
+
+
 @pytest.mark.parametrize(
     ("line", "width", "lines"),
     [
@@ -495,6 +516,11 @@ def test_colours_say_which_side_and_what_changed():
         ),
         ("abcdefghijklmnop", 10, ["abcdefghij", "    klmnop"]),
         ("abcdefghijklmnopqr", 10, ["abcdefghij", "    klmnop", "    qr"]),
+        (
+            "        a = one(two, three)",
+            12,
+            [f"{' ' * 8}a =", *(f"{' ' * 6}{s}" for s in TWELVE)],
+        ),
         ("x = 1  # a comment", 10, ["x = 1 ", "    # a", "    commen"]),
     ],
 )
