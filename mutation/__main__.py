@@ -40,7 +40,7 @@ NOTICED = {1, 3, -24, 24, 36, 152, 255}
     "--every",
     default=4,
     show_default=True,
-    help="Plant every so manieth fault of a module; 1 plants them all.",
+    help="Plant one fault in so many of each module; 1 plants all.",
 )
 @click.option("--record", is_flag=True, help="Write mutation/record.json.")
 def main(every, record):
@@ -101,7 +101,7 @@ def results(path):
 
 
 def chosen(every):
-    """(name, source) of every so manieth fault of each module."""
+    """(name, source) of one fault in so many of each module."""
     for meta in sorted(COPY.glob("**/*.meta")):
         path = meta.relative_to(COPY).with_suffix("").as_posix()
         only = ONLY.get(path.removesuffix(".py").replace("/", "."), "")
@@ -129,7 +129,7 @@ class Fault:
 
     @property
     def only_in_case(self):
-        """Whether it writes a text in capitals, which no one does."""
+        """Whether it writes a text in capitals, or in small letters."""
         before, after = "".join(self.removed), "".join(self.added)
         return before.lower() == after.lower() and not re.search(
             "True|False", before
