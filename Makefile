@@ -3,6 +3,7 @@
 # make test-all  the same, then what takes longer: whole grids, every page
 # make bench   set up, then time training steps, and ways of unrolling
 # make fuzz    set up, then feed each reader of files for 10 minutes
+# make mutants  set up, then plant faults that the tests must notice
 # make docs    set up, then build the guide into site/
 # make serve   set up, then show the guide at http://127.0.0.1:8000
 # All need Python 3.10 to 3.13, and pip and the network the first time.
@@ -13,7 +14,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test test-all bench fuzz docs serve lint format record lock clean
+.PHONY: help setup check test test-all bench fuzz mutants docs serve lint format record lock clean
 
 help:
 	@sed -n 's/^# \(make \)/\1/p' Makefile
@@ -46,6 +47,9 @@ bench: $(READY)
 
 fuzz: $(READY)
 	$(BIN)/python -m fuzz
+
+mutants: $(READY)
+	$(BIN)/python -m mutation
 
 # MkDocs 1 prints an advertisement of its successor unless told not to.
 docs: $(READY)

@@ -12,9 +12,11 @@ import itertools
 import json
 import math
 import platform
+import types
 
 import numpy as np
 import pytest
+from rich import box
 
 from benchmarks import modes, training_step
 from rnn_parity.bench import (
@@ -70,6 +72,10 @@ def test_figures_of_five_rounds():
     edge = results.stats([1, 4, 5, 6, 9], 1)
     assert (edge["q1"], edge["q3"], edge["iqr_outliers"]) == (4, 6, 0)
     assert (edge["ld15iqr"], edge["hd15iqr"]) == (1, 9)
+    # 5 below and 4 above; 1.5 times 2 is 3.
+    both = results.stats([0, 4, 5, 6, 10], 1)
+    assert (both["ld15iqr"], both["hd15iqr"]) == (4, 6)
+    assert both["iqr_outliers"] == 2
     # As far from the mean as one standard deviation is not beyond it.
     assert results.stats([1.0, 2.0, 3.0], 1)["stddev_outliers"] == 0
     one = results.stats([0.123456789], 3)
@@ -151,6 +157,7 @@ def test_a_document_is_all_that_was_held():
         ],
     }
     assert document["machine_info"]["gpu"] == "a GPU"
+    assert document["datetime"].endswith("+00:00")
     assert document["version"] == "5.3.1"
     found = document["benchmarks"]
     assert [one["name"] for one in found] == [
@@ -220,6 +227,11 @@ def test_results_answer_what_was_asked(tmp_path):
     for path in (None, tmp_path / "run.json"):
         if path:
             results.write(path, document)
+            lines = path.read_text("utf-8").splitlines()
+            parts = document["benchmarks"]
+            of_parts = [s.rstrip(",") for s in lines[1 : 1 + len(parts)]]
+            assert [json.loads(one) for one in of_parts] == parts
+            assert sum('"benchmarks"' in line for line in lines) == 1
         found = results.read(path) if path else results.Results(document)
         assert found.preset == "quick"
         assert found.note == ""
@@ -258,6 +270,52 @@ def test_results_answer_what_was_asked(tmp_path):
         )
         assert found.share(JOB, "tf2 fast", "train") is None
         assert found.share(other, "tf2 fast", "train") is None
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda made: made.clear(),
+            "{} holds no results of rnn-parity bench",
+        ),
+        (lambda made: made["rnn_parity"].pop("version"), None),
+        (lambda made: made["rnn_parity"].update(not_run=3), None),
+        (
+            lambda made: made["benchmarks"][0]["stats"].update(median="?"),
+            None,
+        ),
+        (
+            lambda made: made["benchmarks"][0]["stats"].update(median="nan"),
+            None,
+        ),
+        (lambda made: made["benchmarks"][1]["stats"].update(iqr=None), None),
+        (
+            lambda made: made["rnn_parity"].update(version=7),
+            "{} is of another version, 7",
+        ),
+    ],
+)
+def test_a_file_of_something_else_is_refused(change, words, tmp_path):
+    held = {JOB: {"tf2 fast": measured(JOB, 4.0)}}
+    document = results.document("quick", {}, held)
+    change(document)
+    path = tmp_path / "run.json"
+    path.write_text(json.dumps(document), "utf-8")
+    with pytest.raises(UserError) as caught:
+        results.read(path)
+    words = words or "{} holds no results of rnn-parity bench"
+    assert str(caught.value) == words.format(path)
+
+
+def test_a_file_that_cannot_be_read_is_refused(tmp_path):
+    path = tmp_path / "none.json"
+    with pytest.raises(UserError, match="none"):
+        results.read(path)
+    path.write_text('{"rnn_parity": ', "utf-8")
+    with pytest.raises(UserError) as caught:
+        results.read(path)
+    assert str(caught.value) == f"{path} is no JSON, or not all of it"
 
 
 @pytest.mark.parametrize(
@@ -534,9 +592,12 @@ def test_goals_are_read_off_the_measurements(found):
 )
 def test_85_percent_of_the_rate_are_enough(train, square, words, holds):
     limit = {"train": train, "square": square}
-    goal, *_ = verdict.goals(
-        made_up({"tf2 fast": {"train": 0.2}, "products, NumPy": limit})
-    )
+    of_mark = {
+        "tf2 fast": {"train": 0.2},
+        "Keras LSTM": {"train": 0.1},  # no strategy of tf2
+        "products, NumPy": limit,
+    }
+    goal, *_ = verdict.goals(made_up(of_mark))
     assert goal.holds is holds
     assert goal.measured == (
         f"tf2 fast: {words} of the fastest library's rate at the step's own "
@@ -822,6 +883,12 @@ def test_tables_against_t(found):
         ],
     ]
     grown = made[5]
+    assert grown.note == (
+        "The exponent p of T^p, fitted to the logarithms, and what 100 more "
+        "steps of T add, from a straight line."
+    )
+    assert tables._fit((0.25, 0.0), str) == "T^0.25, nothing"
+    assert tables._fit((0.25, 1e-9), str) == "T^0.25, 1e-09"
     assert grown.title == f"Growth with T, {rest}"
     assert grown.columns == ["strategy", "build", "training step", "memory"]
     # XLA builds 2 + 0.05 (T - 10): 100 steps more take 5 s.
@@ -886,7 +953,21 @@ def test_which_tables_are_shown_and_written(found):
     assert [row[1:] for row in goals.rows] == [
         [goal.aim, goal.measured] for goal in verdict.goals(found)
     ]
+    assert (goals.title, goals.note) == ("Goals", "")
+    fast = tables._fast_path(found)
+    assert fast.columns == [
+        *("strategy", "its time by ours", "jobs ours wins"),
+        "worst for ours",
+    ]
+    assert fast.note == (
+        "Time of the strategy divided by that of `tf2 fast`, a geometric "
+        "mean over all jobs; below 1 ours is slower."
+    )
     when = tables._verdict(found)
+    assert when.note == (
+        "Of what TensorFlow offers, plain or with this project's `unroll`; "
+        "PyTorch and JAX are in the other tables."
+    )
     assert when.columns == ["when", "use", "measured"]
     assert when.rows == [
         [line.when, line.use, line.because] for line in verdict.lines(found)
@@ -902,6 +983,10 @@ def test_a_table_as_markdown_and_in_a_terminal():
     assert noted.markdown() == f"{table.markdown()}\nMind.\n"
     shown = noted.rich()
     assert (shown.title, shown.caption) == ("A title", "Mind.")
+    assert (shown.title_justify, shown.caption_justify) == ("left", "left")
+    assert (shown.box, shown.padding) == (box.SIMPLE, (0, 1, 0, 1))
+    assert table.rich().caption is None
+    assert {column.overflow for column in shown.columns} == {"fold"}
     assert [[*column.cells] for column in shown.columns] == [
         ["1", "3"],
         ["2", "4"],
@@ -933,10 +1018,15 @@ def test_the_page_says_what_ran_where(found):
     assert tables.about(found) == f"{about} Cut short."
     found.note, found.machine["gpu"] = "", "a GPU"
     about = about.replace("a processor", "a GPU")
+    assert tables.about(found) == about
     text = tables.markdown(found)
     rest = "\n".join(t.markdown() for t in tables.everything(found))
     title = "# Static, dynamic, partial or fused?"
     assert text == f"{title}\n\n{about}\n\n{rest}"
+    found.machine = {}
+    assert tables.about(found) == (
+        "Preset `made up` on ? cores, ; Python ?, ."
+    )
 
 
 # --- Two runs side by side ---
@@ -1001,9 +1091,16 @@ def test_what_two_runs_have_in_common(call_cli, tmp_path):
             *("0.50", "faster"),
         ],
     ]
+    assert table.note == (
+        "Faster or slower where the middle halves of both runs' rounds lie "
+        "apart."
+    )
     nothing = asked({JOB: {"tf2 fast": measured(JOB, 1)}})
-    with pytest.raises(UserError, match="no job and strategy in common"):
+    with pytest.raises(UserError) as caught:
         compare.table(second, nothing)
+    assert str(caught.value) == (
+        "the two files have no job and strategy in common"
+    )
     paths = [tmp_path / "a.json", tmp_path / "b.json"]
     for path, run in zip(paths, (first, second), strict=True):
         results.write(path, run.document)
@@ -1936,6 +2033,11 @@ def test_the_machine_without_its_name(text, name, monkeypatch):
         "python_version": version,
     }
     assert results.machine_info({})["gpu"] == ""
+    monkeypatch.setattr(importlib.metadata, "version", str.upper)
+    assert results.machine_info({})["libraries"] == {
+        name: name.upper()
+        for name in ("tensorflow", "keras", "tf-keras", "torch", "jax")
+    }
 
 
 def test_a_run_of_another_version_is_refused(tmp_path, found):
@@ -2078,6 +2180,19 @@ def test_contestants_are_asked_for_what_they_can():
         made.strategy = strategies.STRATEGIES[name]
         assert made.kinds == kinds
     assert made.missing is None
-    made.report["missing"], made.seconds, made.calls = "why", {}, {}
+    made.seconds, made.calls, sent = {"train": [3.0]}, {"train": 2}, []
+    made.connection = types.SimpleNamespace(
+        send=sent.append, recv=lambda: {"peak": 5, "nodes": 7}
+    )
+    made._signal = lambda name: None
+    made.report = {"peak": 1, "first_train": 9}
+    assert made.result() == {
+        "seconds": {"train": [3.0]},
+        "calls": {"train": 2},
+        **{"peak": 5, "nodes": 7, "first_train": 9},
+    }
+    assert sent == ["report"]
+    made.report = {"missing": "why"}
+    made.seconds, made.calls = {}, {}
     result = {"seconds": {}, "calls": {}, "missing": "why"}
     assert made.result() == result

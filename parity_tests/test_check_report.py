@@ -60,7 +60,7 @@ WRONG = [1e-16] * 5 + [7.1e-16, 0.25, math.inf, 1e-16]
 def shown(table):
     """[[(text, style)]], the columns of a table from their headings on."""
     return [
-        [column.header.replace("\n", "")]
+        [str(column.header).replace("\n", "")]
         + [
             (cell, None)
             if isinstance(cell, str)
@@ -125,6 +125,11 @@ def test_tables_hold_the_worst_of_each_rung_and_section():
     assert float64.title == (
         "float64: worst error over 5 comparisons, tolerance below it"
     )
+    for column in float64.columns[1:]:
+        styled = column.justify, column.vertical, column.overflow
+        assert styled == ("right", "bottom", "fold")
+    assert (float64.box, float64.padding) == (None, (0, 1, 0, 0))
+    assert float64.title_justify == "left"
     assert float32.title == (
         "float32: worst error over 1 comparisons, tolerance below it"
     )

@@ -191,6 +191,18 @@ def test_a_third_column_is_beside_what_it_is_like():
         (("y = two(c)", "y = two(c)", "y = two(c, d)"), True),
         ((None, None, "more"), True),
     ]
+    rows = side_by_side._rows(
+        [
+            ["x = one(a, b)", "y = two(c)"],
+            ["x = one(b, a)", "y = two(c)"],
+            ["start", "go on", "y = two(c, d)"],
+        ]
+    )
+    assert [row.cells for row in rows] == [
+        ("x = one(a, b)", "x = one(b, a)", "start"),
+        (None, None, "go on"),
+        ("y = two(c)", "y = two(c)", "y = two(c, d)"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -234,6 +246,12 @@ def test_how_like_two_lines_are(line, other, share):
         ),
         ("a = b(c, x)", "a = b(c, new, x)", [("a = b(c, x)", False)]),
         ("nothing like it", "at all", [("nothing like it", False)]),
+        # Of so many words that `difflib` would take all for junk.
+        (
+            f"{'a, ' * 99}b{', a' * 99}",
+            f"{'a, ' * 99}c{', a' * 99}",
+            [("a, " * 99, False), ("b", True), (", a" * 99, False)],
+        ),
         ("alone", None, [("alone", False)]),
         (None, "alone", [("", False)]),
     ],
@@ -482,6 +500,9 @@ def test_colours_say_which_side_and_what_changed():
     ]
 
 
+TWELVE = ("one(", "two,", "three)")
+
+
 @pytest.mark.parametrize(
     ("line", "width", "lines"),
     [
@@ -495,10 +516,16 @@ def test_colours_say_which_side_and_what_changed():
         ),
         ("abcdefghijklmnop", 10, ["abcdefghij", "    klmnop"]),
         ("abcdefghijklmnopqr", 10, ["abcdefghij", "    klmnop", "    qr"]),
+        (
+            "        a = one(two, three)",
+            12,
+            [f"{' ' * 8}a =", *(f"{' ' * 6}{s}" for s in TWELVE)],
+        ),
         ("x = 1  # a comment", 10, ["x = 1 ", "    # a", "    commen"]),
     ],
 )
 def test_where_a_line_is_folded(line, width, lines):
+    assert as_text._break("word word XXXX", 0, 12) == 10
     found = as_text._folded([(line[:3], "red"), (line[3:], "")], width)
     shown = [text_of(each).rstrip() for each in found]
     assert shown[: len(lines)] == [each.rstrip() for each in lines]
@@ -609,6 +636,35 @@ def test_a_page_has_every_line_on_its_side(key, call_cli, tmp_path):
         text.count('<div class="sbs-third"><div>NumPy (numpy_ref)</div>')
         + side_by_side_page.STYLE.count("sbs-third")
     )
+
+
+def test_a_page_is_made_of_its_methods():
+    rows = ROWS[0][1][0][1]
+    methods = [("one", rows), ("two", rows[:1])]
+    titles = ["A & B", "C", "D"]
+    one, two = (
+        side_by_side_page.method(of_method, ["D"]) for _, of_method in methods
+    )
+    region = side_by_side_page.region(titles, methods)
+    assert region == (
+        '<div class="sbs"><div class="sbs-heads"><span>A &amp; B</span>'
+        f"<span>C</span></div>\n{one}\n{two}\n</div>"
+    )
+    parts = [("Top & more", methods), ("Loss", methods[:1])]
+    page = side_by_side_page.page(SECTIONS["s3"], titles, parts)
+    last = side_by_side_page.region(titles, methods[:1])
+    head = (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">'
+        '\n<meta name="viewport" content="width=device-width">\n'
+        "<title>s3: LSTM</title>\n<style>\n"
+    )
+    body = (
+        "</style>\n</head>\n<body>\n<main>\n<h1>s3: LSTM</h1>\n"
+        f"<h2>Top &amp; more</h2>\n{region}\n<h2>Loss</h2>\n{last}\n"
+        "</main>\n</body>\n</html>\n"
+    )
+    assert page.startswith(f"{head}{side_by_side_page.STYLE}\n")
+    assert page.endswith(body)
 
 
 def test_a_pages_marks():

@@ -17,7 +17,9 @@ pytest.importorskip("mkdocs", reason="the guide needs the docs extra")
 
 import recorded
 from docs_build import (
+    diagrams,
     drift,
+    errors,
     macros,
     measured,
     pages,
@@ -123,7 +125,8 @@ def test_starts_and_when_they_have_paid(published, monkeypatch):
         "TF1 session": {"us": 0.6 * SECOND, "first": 1.6},
         "tf2": {"us": 0.1 * SECOND, "first": 4.1},
     }
-    monkeypatch.setattr(speed, "results", lambda name: {"s3": row})
+    made = {"training_step": {"s3": row}}
+    monkeypatch.setattr(speed, "results", made.__getitem__)
     assert speed.starts_in("s3", "tf2") == "4.0"
     # Three seconds later, half a second faster an epoch.
     assert speed.pays_after("s3") == "6.0"
@@ -131,6 +134,15 @@ def test_starts_and_when_they_have_paid(published, monkeypatch):
 
 def test_everybodys_microseconds(published):
     dash = "\N{EN DASH}"
+    page = shown(speed.table)
+    assert page.startswith(
+        '\n\n<div class="table" tabindex="0" role="region" '
+        'aria-label="Speed"><table class="plain"><thead><tr><td></td>'
+        '<th class="number">TF1 session</th><th class="number">tf2</th>'
+    )
+    assert page.endswith("</tr></tbody></table></div>\n\n")
+    assert page.count('<td class="number">') == 8
+    assert page.count('<th scope="row">') == 2
     assert rows_of(shown(speed.table)) == [
         ["", "TF1 session", "tf2", "JAX", "C"],
         [
@@ -162,6 +174,7 @@ def test_bars_are_as_long_as_their_logarithm(published):
     )
     fills = [bar["fill"] for bar in bars]
     assert fills == [f"var(--{name})" for name in ("b", *"aaa", "b", "a")]
+    assert [bar["stroke"] for bar in bars] == fills
     assert len({bar["x"] for bar in bars}) == 1
     tops = [float(bar["y"]) for bar in bars]
     # 24 a bar; a heading of 30 before each group and 10 after it.
@@ -198,6 +211,23 @@ def test_bars_are_as_long_as_their_logarithm(published):
         [left + width + 8 for width in widths], abs=1e-3
     )
     assert 'viewBox="0 0 496 234"' in svg
+    assert re.split("<svg.*</svg>", svg, flags=re.DOTALL) == [
+        '\n\n<figure class="drawn"><div tabindex="0" role="group" '
+        'aria-label="Chart">',
+        "</div><figcaption>Bars are on a scale of powers of ten: a step to "
+        "the right is many times slower.</figcaption></figure>\n\n",
+    ]
+    assert 'aria-label="Microseconds per training step."' in svg
+    for attributes, text in shapes(svg, "text"):
+        size, anchor, left = "12", "end", "186"
+        if attributes["text-anchor"] == "start":
+            anchor, left = "start", attributes["x"]
+            head = "per step" in text
+            size = "14" if head else "12"
+            assert (left == "4") is head
+        found = [attributes[k] for k in ("font-size", "text-anchor", "x")]
+        assert found == [size, anchor, left]
+        assert attributes["fill"] == "var(--ink)"
 
 
 def test_the_landmark_in_milliseconds(monkeypatch, tmp_path):
@@ -247,6 +277,10 @@ Preset `full` on 2 cores.
 | one job |
 
 a note
+
+## T=15 B=8
+
+| another job |
 """
 
 
@@ -277,9 +311,17 @@ def test_the_published_run_is_shown_in_its_order(monkeypatch, tmp_path):
         "Who has the fastest training step",
     ]
     assert captions[4:] == ["unrolling aa", "unrolling zz"]
+    figures = re.findall('<figure class="plot">.*?</figure>', page)
+    assert "".join(figures) in page
+    assert figures[4] == (
+        '<figure class="plot"><div tabindex="0" role="group" '
+        'aria-label="Plot"><img src="../../assets/results/unrolling_aa.svg" '
+        'alt="unrolling aa"></div><figcaption>unrolling aa</figcaption>'
+        "</figure>"
+    )
     assert page.endswith(
         '### All tables\n\n??? "T=15 B=4"\n\n    | one job |\n    \n'
-        "    a note\n"
+        '    a note\n\n??? "T=15 B=8"\n\n    | another job |\n'
     )
     for words in ("| the verdict |", "| ours |", "| the goals |"):
         assert page.count(words) == 1
@@ -385,8 +427,8 @@ def test_what_takes_long_is_computed_once_for_its_arguments(monkeypatch):
     assert calls == [("a",), ("b",), (" ",)]
 
     class Pool:
-        def __init__(self, *_):
-            pass
+        def __init__(self, workers, context):
+            pools.append((workers, context.get_start_method()))
 
         def __enter__(self):
             return self
@@ -398,13 +440,17 @@ def test_what_takes_long_is_computed_once_for_its_arguments(monkeypatch):
             value = function(*arguments)
             return types.SimpleNamespace(result=lambda: value)
 
+    pools = []
     futures = measured.concurrent.futures
+    monkeypatch.setattr(measured.os, "cpu_count", [None, 3].pop)
     monkeypatch.setattr(futures, "ProcessPoolExecutor", Pool)
     measured.compute_all([(slow, "x", 1), (slow, "y")])
     assert len(calls) == 5
     assert measured.result(slow, "y") == 5
     assert measured.result(slow, "x", 1) == 4
     assert len(calls) == 5
+    measured.compute_all([])
+    assert pools == [(3, "spawn"), (1, "spawn")]
 
 
 def test_what_is_measured_ahead_is_all_that_pages_ask_for():
@@ -497,6 +543,16 @@ def test_the_agreement_tables_cells(key, monkeypatch):
             }
     monkeypatch.setattr(measured, "_results", found)
     page = shown(tables.agreement, key)
+    assert page.startswith(
+        '\n\n<div class="table" tabindex="0" role="region" '
+        'aria-label="Agreement, rung by rung"><table class="agreement">'
+        '<thead><tr><td></td><th colspan="3">float32</th><th colspan="3">'
+        'float64</th></tr><tr><td></td><th class="number">ours to<br>'
+        'releases</th><th class="number">release<br>to release</th>'
+    )
+    assert page.count('</th></tr></thead><tbody><tr><th scope="row">') == 1
+    assert page.count('<td class="number">') == 6 * len(RUNGS)
+    assert "</td></tr></tbody></table></div>\n\n" in page
     three = ["ours toreleases", "releaseto release", "allowed"]
     heads, columns, *rows = rows_of(page)
     assert heads == ["", "float32", "float64"]
@@ -539,7 +595,8 @@ def test_what_cells_are_held_to():
 
 
 def test_each_macro_is_the_function_of_its_name():
-    page = macros.for_page(Slots())
+    slots = Slots()
+    page = macros.for_page(slots)
     plain_ones = {
         "drift": drift,
         "error": traps.error,
@@ -557,6 +614,8 @@ def test_each_macro_is_the_function_of_its_name():
     of_slots = {
         "agreement": tables.agreement,
         "drift_chart": drift.chart,
+        "figure": diagrams.figure,
+        "messages": errors.table,
         "numpy_backward": pairs.backward,
         "other_proofs": symbols.other_proofs,
         "pair": pairs.pair,
@@ -574,6 +633,23 @@ def test_each_macro_is_the_function_of_its_name():
         "ways": speed.ways,
     }
     assert {name: page[name].func for name in of_slots} == of_slots
+    assert {page[name].args for name in of_slots} == {(slots,)}
+    values = {
+        "landmark": jobs.LANDMARK,
+        "tensorflow": errors.recorded()["tensorflow"],
+        "verdict_counts": symbols.counts(),
+    }
+    assert {name: page[name] for name in values} == values
+    tested_above = ("cell_tolerance", "restored_count", "title", "trap_count")
+    assert sorted(page) == sorted(
+        [
+            *(*plain_ones, *of_slots, *values, *tested_above),
+            *("m", "verdict_total", "without_verdict"),
+        ]
+    )
+    formula = slots.fill(page["m"]("x + 2"))
+    assert plain(formula) == "x+2"
+    assert "<math" in formula
 
 
 def test_equations_line_by_line():
@@ -585,6 +661,12 @@ def test_equations_line_by_line():
     assert filled.startswith("before\n")
     assert filled.endswith("\nafter")
     assert filled.count('<div class="equation"><math') == 2
+    assert (
+        '<div class="equations" tabindex="0" role="group" '
+        'aria-label="Equations"><div class="equation"><math'
+    ) in filled
+    assert 'display="block"' in filled
+    assert '</math></div><div class="equation"><math' in filled
     assert re.findall("<mi>(.)</mi>.*?<mn>(.)</mn>", filled) == [
         ("x", "1"),
         ("y", "2"),

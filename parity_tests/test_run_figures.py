@@ -105,6 +105,30 @@ def test_masks_are_what_uniform_numbers_below_the_rate_give(keep):
     )
 
 
+def test_a_number_at_the_rate_is_not_kept(monkeypatch):
+    """As random() < 0.75: three quarters of 2**53 themselves are not."""
+    edge = 3 * 2**51
+
+    class Philox:
+        def __init__(self, key):
+            assert key == [5, 2]
+
+        def advance(self, count):
+            pass
+
+        def random_raw(self, shape):
+            drawn = np.full(shape, (edge << 11) + 5, np.uint64)
+            drawn[:, ::2] = (edge << 11) - 1
+            return drawn
+
+    monkeypatch.setattr(np.random, "Philox", Philox)
+    config = SMALL.replace(output_keep_prob=0.75)
+    (found,) = stream.masks(SECTIONS["s6"], config, 5, 2, range(3)).values()
+    kept = found.reshape(3, -1)
+    assert kept[:, ::2].all()
+    assert not kept[:, 1::2].any()
+
+
 # --- A session's own figures ---
 
 
@@ -495,7 +519,7 @@ def headed(mode=None, replicas=None, done=0, **sizes):
     ],
 )
 def test_the_first_line_says_what_is_trained(made, line):
-    assert run._heading(made) == line
+    assert "\n".join(run._heading(made)) == line
 
 
 def test_steps_a_second_leave_the_compilation_out(monkeypatch):
@@ -530,7 +554,7 @@ def test_progress_says_epoch_loss_and_steps(monkeypatch):
     one = a_session("s1", SMALL.replace(num_epochs=2))
     one.advance()
     watched = []
-    given = {"worker": None, "save": None, "resume": None}
+    given = {"place": None, "save": None, "resume": None}
     run._train(
         one,
         [lambda drawn: watched.append(one.steps_done)],
