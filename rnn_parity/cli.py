@@ -168,7 +168,8 @@ def _to_stderr(shown):
 
 def _set_debug(context, _option, value):
     """Before or after the name of the command: either is enough."""
-    context.obj["debug"] = context.obj["debug"] or value
+    shown = context.ensure_object(dict)
+    shown["debug"] = shown.get("debug") or value
 
 
 _DEBUG = click.Option(

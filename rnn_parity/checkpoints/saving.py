@@ -143,7 +143,8 @@ def _save_as_keras(model, path, small):
         model.save(folder, zipped=False)
         with zipfile.ZipFile(path, "w") as archive:
             for member in sorted(pathlib.Path(folder).rglob("*")):
-                archive.write(member, member.relative_to(folder))
+                if member.is_file():  # assets/ is an empty folder
+                    archive.write(member, member.relative_to(folder))
 
 
 @contextlib.contextmanager
