@@ -140,13 +140,13 @@ def test_weights_and_arrays_are_other_endings(call_cli, tmp_path):
         assert arrays[f"optimizer/Adam/m/{scope}/kernel"].shape == (3, 20)
 
 
-def test_there_and_back_on_the_command_line(run_cli, tmp_path):
+def test_there_and_back_on_the_command_line(call_cli, tmp_path):
     model, back = tmp_path / "model.keras", tmp_path / "back.ckpt"
-    run_cli("convert", FOLDER / "deep_prefixes", "--out", model)
-    done = run_cli("export", model, "--out", back)
+    call_cli("convert", FOLDER / "deep_prefixes", "--out", model)
+    done = call_cli("export", model, "--out", back)
     assert done.returncode == 0, done.stderr
     assert "wrote 14 variables" in done.stdout
-    again = run_cli("inspect", back)
+    again = call_cli("inspect", back)
     assert "graph/lm/RNN_0" in again.stdout
 
 
@@ -572,10 +572,8 @@ def of_sizes(tmp_path_factory):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@pytest.mark.parametrize(
-    "ending",
-    spread([".keras", ".weights.h5", ".npz"], [".keras"].__contains__),
-)
+@pytest.mark.thorough
+@pytest.mark.parametrize("ending", [".keras", ".weights.h5", ".npz"])
 def test_memory_stays_within_twice_the_largest_tensor(of_sizes, ending):
     """Of convert, and of export; above the model and TensorFlow itself."""
     steps = [("convert", "model.ckpt", f"out{ending}")]

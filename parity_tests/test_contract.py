@@ -27,7 +27,9 @@ def copies(inputs):
             )
         ),
         lambda one: (
-            one[1] == "numpy_ref" or one[2] == "float64" or one[0] == "s6"
+            one[1] == "numpy_ref"
+            or (one[0], one[2])
+            in [("s1", "float64"), ("s4", "float64"), ("s6", "float32")]
         ),
     ),
 )
@@ -80,7 +82,7 @@ def test_calls_leave_nothing_behind(key, version):
         list(
             itertools.product(rnn_parity.SECTIONS, rnn_parity.IMPLEMENTATIONS)
         ),
-        lambda one: one[1] == "numpy_ref" or one[0] in ("s1", "s4", "s7"),
+        lambda one: one[1] == "numpy_ref" or one[0] in ("s2", "s7"),
     ),
 )
 def test_other_weights_and_sizes_in_turn_do_not_mix(key, version):

@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 import pytest
+from conftest import spread
 
 from rnn_parity import SECTIONS, cli, mistakes, side_by_side, verdicts
 from rnn_parity.sections import IMPLEMENTATIONS
@@ -105,6 +106,9 @@ def test_a_trap_costs_what_the_page_says(name, key):
     assert f">{traps.in_words(measured.error)}<" in row
 
 
+@pytest.mark.parametrize(
+    "key", spread([*SECTIONS], ["s3", "s7"].__contains__)
+)
 def test_every_trap_of_a_section_is_on_its_page(key):
     slots = Slots()
     page = slots.fill(traps.of_section(slots, key))
@@ -299,6 +303,7 @@ def test_python_of_the_reference_runs():
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.thorough
 def test_a_whole_model_is_made_as_the_chapter_says():
     page = ROOT / "docs/chapters/checkpoints.md"
     (code,) = [c for c in fences(page, "python") if "convert_model" in c]

@@ -66,9 +66,9 @@ def assert_agreement(key, inputs):
 
 
 def in_turn(one):
-    """Every corner with two or three sections, every section with two."""
+    """Every corner with a section or two, and every section."""
     key, corner = one
-    return (int(key[1:]) + CORNERS.index(corner)) % 3 == 0
+    return (int(key[1:]) + CORNERS.index(corner)) % 5 == 0
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_one_class_more_than_the_labels_use(key):
 
 
 @pytest.mark.parametrize(
-    "name", spread([*rnn_parity.SECTIONS], ["s1", "s3", "s7"].__contains__)
+    "name", spread([*rnn_parity.SECTIONS], ["s3", "s7"].__contains__)
 )
 @hypothesis.settings(max_examples=3, deadline=None, derandomize=True)
 @hypothesis.given(data=st.data())

@@ -24,14 +24,14 @@ SIZES = (
     *("--truncated-backprop-length", "5", "--state-size", "6"),
 )
 NUMPY = ("--impl", "numpy_ref")
+DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
 FOREVER = ("--epochs", "100000", "--total-series-length", "600")
 XLA = ("--mode", "xla")
 
 
 def headless():
     """The environment without a display."""
-    displays = ("DISPLAY", "WAYLAND_DISPLAY")
-    return {k: v for k, v in os.environ.items() if k not in displays}
+    return {k: v for k, v in os.environ.items() if k not in DISPLAYS}
 
 
 def one_line(text):
@@ -315,9 +315,14 @@ WRONG = {
 
 
 @pytest.mark.parametrize("message", WRONG)
-def test_a_mistake_gets_one_line_and_exit_code_2(run_cli, message, tmp_path):
+def test_a_mistake_gets_one_line_and_exit_code_2(
+    call_cli, message, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    for name in DISPLAYS:
+        monkeypatch.delenv(name, raising=False)
     (tmp_path / "mine.txt").touch()
-    done = run_cli("run", *WRONG[message], cwd=tmp_path, env=headless())
+    done = call_cli("run", *WRONG[message])
     assert done.returncode == 2, done.stderr
     assert message in one_line(done.stderr)
     assert os.listdir(tmp_path) == ["mine.txt"]
