@@ -132,8 +132,10 @@ CHROMIUM = next(
     None,
 )
 
-# Tests with a browser share one, and so a process.
+# Tests with a browser share one, and so a process. They need Chromium, and
+# the site built, so they are for `make test-all`.
 in_browser = [
+    pytest.mark.thorough,
     pytest.mark.xdist_group("browser"),
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium here"),
 ]

@@ -49,6 +49,7 @@ def test_every_way_to_run_a_section_is_timed(tmp_path):
         assert f"s1 {name} " in done.stdout
 
 
+@pytest.mark.thorough
 def test_a_contestant_that_computes_something_else_is_not_timed(tmp_path):
     """A tf2 that trains at another rate."""
     before = (

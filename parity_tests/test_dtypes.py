@@ -243,7 +243,7 @@ def as_ever(file):
 
 @pytest.mark.parametrize(
     "setting",
-    spread([*SETTINGS], ["mixed_float16", "floatx float64"].__contains__),
+    spread([*SETTINGS], ["floatx float64"].__contains__),
 )
 def test_a_setting_of_the_process_changes_nothing(
     setting, file, as_ever, tmp_path

@@ -135,9 +135,9 @@ LENGTHS = [0, T, 4]
             *itertools.product(SIZES, [*CELLS, "stack"], [None]),
         ],
         lambda one: (
-            one[1] in ("lstm", "own cell", "stack")
-            or one[::2] == ("little", LENGTHS)
-            or one == ("much", "gru", None)
+            one[::2] == ("little", LENGTHS)
+            or one in [("much", "lstm", LENGTHS), ("much", "stack", None)]
+            or one in [("much", "own cell", LENGTHS), ("little", "gru", None)]
         ),
     ),
     indirect=["size"],

@@ -120,7 +120,8 @@ def workers_of(process):
     return children
 
 
-@pytest.mark.parametrize("victim", spread([0, 1], [1].__contains__))
+@pytest.mark.thorough
+@pytest.mark.parametrize("victim", [0, 1])
 def test_a_killed_worker_is_named_and_the_checkpoint_is_good(
     run_cli, victim, tmp_path
 ):
@@ -151,9 +152,8 @@ def test_a_killed_worker_is_named_and_the_checkpoint_is_good(
     assert f"from step {steps}" in done.stdout
 
 
-@pytest.mark.parametrize(
-    "at", spread(["terminal", "process"], ["terminal"].__contains__)
-)
+@pytest.mark.thorough
+@pytest.mark.parametrize("at", ["terminal", "process"])
 def test_ctrl_c_ends_all_workers_and_saves(at, tmp_path):
     """A terminal interrupts the process group, `kill -INT` the process."""
     process = start(
