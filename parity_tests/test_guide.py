@@ -143,6 +143,7 @@ def test_keras_errors_are_the_recorded_ones():
                 assert again <= 10 * max(error, 1e-16)
 
 
+@pytest.mark.thorough
 @pytest.mark.xdist_group("messages")
 def test_messages_are_what_is_printed():
     recorded = errors.recorded()
@@ -215,6 +216,7 @@ def test_diagrams_use_colours_of_the_page_alone(name):
     assert 'role="img"' in drawn
 
 
+@pytest.mark.thorough
 def test_questions_have_one_right_answer_each():
     asked = [*quiz.opening(), *quiz.on_traps()]
     assert len(quiz.opening()) == 3
@@ -289,6 +291,7 @@ def test_an_afternoon_runs_as_it_is_printed(tmp_path):
     assert "matches with forget_bias missing" in said
 
 
+@pytest.mark.thorough
 def test_python_of_the_reference_runs():
     """Each piece for itself, in one process."""
     pieces = fences(ROOT / "docs/reference.md", "python")

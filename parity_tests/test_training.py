@@ -66,7 +66,7 @@ def assert_equal_within_tolerance(one, other):
     ("implementation", "key"),
     spread(
         list(itertools.product(["legacy_v1", "tf2"], SECTIONS)),
-        lambda one: one[1] in ("s1", "s3", "s4", "s6", "s7"),
+        lambda one: one[1] in ("s1", "s3", "s7"),
     ),
 )
 def test_every_version_takes_the_same_path(key, implementation):
@@ -160,7 +160,7 @@ def test_a_resumed_session_is_bit_identical(key, implementation, tmp_path):
             for key in ("s1", "s3", "s6")
             for pair in itertools.permutations(IMPLEMENTATIONS, 2)
         ],
-        lambda one: one[0] == "s6" or one[1:] == ("legacy_v1", "tf2"),
+        lambda one: one[0] == "s6",
     ),
 )
 def test_what_one_version_saved_the_others_go_on_with(key, writer, reader):
@@ -245,9 +245,7 @@ SHORT_RUNS = {
 }
 
 
-@pytest.mark.parametrize(
-    "key", spread([*SECTIONS], ["s1", "s6"].__contains__)
-)
+@pytest.mark.parametrize("key", spread([*SECTIONS], ["s1"].__contains__))
 def test_a_short_run_of_the_tutorials_job_echoes_exactly(key, monkeypatch):
     monkeypatch.undo()  # strides as they are
     one = Session(key, "tf2", Config(**SHORT_RUNS[key]))

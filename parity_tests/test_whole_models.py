@@ -170,7 +170,9 @@ def inputs_of(model):
     return tf.nest.pack_sequence_as(nested, arrays)
 
 
-@pytest.mark.parametrize("make", MODELS)
+@pytest.mark.parametrize(
+    "make", spread(MODELS, lambda one: MODELS.index(one) % 2 == 0)
+)
 def test_a_model_is_what_it_was(make, tmp_path):
     old = make()
     path = written(tmp_path, old)
@@ -434,6 +436,7 @@ def test_weights_that_are_not_finite_are_named(tmp_path):
 # --- The command ---
 
 
+@pytest.mark.thorough
 def test_the_command_converts_a_whole_model(run_cli, tmp_path):
     """Loaded in a process of its own, with the import that is printed."""
     out = tmp_path / "model.keras"

@@ -174,6 +174,7 @@ def test_ctrl_c_ends_all_workers_and_saves(at, tmp_path):
     assert not [pid for pid in workers.values() if running(pid)]
 
 
+@pytest.mark.thorough
 def test_workers_without_their_launcher_save_and_end(tmp_path):
     process = start(
         *("run", "s1", *OPTIONS, "--epochs", "100000", "--save", tmp_path),
