@@ -1,6 +1,6 @@
 # make check   set up, then prove that the versions agree
-# make test    set up, then run the whole test suite
-# make test-all  the same, then what takes longer: whole grids, every page
+# make test    set up, then run the test suite
+# make test-all  the same, then what takes longer: whole grids, the site
 # make bench   set up, then time training steps, and ways of unrolling
 # make fuzz    set up, then feed each reader of files for 10 minutes
 # make mutants  set up, then plant faults that the tests must notice
