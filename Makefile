@@ -33,9 +33,7 @@ $(READY): requirements.txt pyproject.toml
 check: $(READY)
 	$(BIN)/rnn-parity check
 
-# One more than there are cores, since some tests wait for a process.
-WORKERS := $(shell $(PYTHON) -c 'import os; print(min(4, os.cpu_count() + 1))')
-PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
 
 test: $(READY)
 	$(PYTEST)

@@ -1,5 +1,6 @@
 """Ways to change bytes and numbers."""
 
+import copy
 import io
 import pathlib
 import struct
@@ -113,7 +114,7 @@ def planted(draw, make):
     for _ in range(draw(st.integers(1, 3))):
         places = list(_places(value))
         container, key = places[draw(st.integers(0, len(places) - 1))]
-        new = draw(st.sampled_from(_PLANTED))
+        new = copy.deepcopy(draw(st.sampled_from(_PLANTED)))
         what = draw(st.sampled_from(["put", "add", "drop"]))
         if what == "put":
             container[key] = new
