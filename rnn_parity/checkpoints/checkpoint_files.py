@@ -68,7 +68,7 @@ def find(path):
 
 def _sharded(prefix, total=None):
     """The shards of a V1 checkpoint, or None where there are none."""
-    beside = _shards_beside(prefix)
+    beside = tensor_bundle.numbered_beside(prefix, mark="")
     totals = {of for _, of in beside}
     if total is None and len(totals) > 1:
         shard = min(beside.values())
@@ -95,26 +95,12 @@ def _sharded(prefix, total=None):
     return Files(prefix, tables, v2=False, total=total)
 
 
-def _shards_beside(prefix):
-    """{(number, of how many): path} of the shards of a V1 checkpoint."""
-    folder, base = os.path.split(prefix)
-    pattern = re.compile(re.escape(base) + r"-(\d{5})-of-(\d{5})$")
-    found = {}
-    if os.path.isdir(folder or "."):
-        for name in os.listdir(folder or "."):
-            numbers = pattern.match(name)
-            if numbers:
-                at = tuple(map(int, numbers.groups()))
-                found[at] = os.path.join(folder, name)
-    return found
-
-
 def nothing_there(prefix):
     """The line about a prefix that has no files."""
     folder = os.path.dirname(prefix) or "."
     if not os.path.isdir(folder):
         return f"there is no checkpoint {prefix}"
-    if tensor_bundle.data_files_beside(prefix):
+    if tensor_bundle.numbered_beside(prefix):
         return f"{prefix}.index is missing; a checkpoint cannot do without"
     beside = prefixes_in(folder)
     near = [found for found in beside if found.startswith(prefix)] or beside

@@ -46,10 +46,21 @@ def read_index(prefix):
     return index.shapes, index.types, list(data)
 
 
-def data_files_beside(prefix):
-    """{(number, of how many): path} of the data files that are there."""
+def numbered_beside(prefix, mark=".data"):
+    """The files PREFIX MARK-00000-of-00002, ... that are there.
+
+    Args:
+        prefix: the path that their names begin with.
+        mark: what stands between it and the numbers: ".data" of a V2
+            checkpoint, nothing of the shards of a V1.
+
+    Returns:
+        {(number, of how many): path}.
+    """
     folder, base = os.path.split(prefix)
-    pattern = re.compile(re.escape(base) + r"\.data-(\d{5})-of-(\d{5})$")
+    if not os.path.isdir(folder or "."):
+        return {}
+    pattern = re.compile(re.escape(base + mark) + r"-(\d{5})-of-(\d{5})$")
     found = {}
     for name in os.listdir(folder or "."):
         numbers = pattern.match(name)
@@ -102,7 +113,7 @@ def _must_be_known(path, header):
 
 def _data_files(prefix, total):
     """{path: bytes} of all data files, in their order."""
-    beside = data_files_beside(prefix)
+    beside = numbered_beside(prefix)
     if not beside:
         raise UserError(
             f"{prefix} has an index but no data; copy its .data- files too"
